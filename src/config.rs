@@ -1,0 +1,161 @@
+//! What an operator writes, parsed into types that cannot be wrong.
+//!
+//! [`Config::parse`] is the only way in: text and environment go in, a [`Config`] or every [`Problem`] at once comes out.
+//! After it nothing is validated again: names are indexes, addresses are addresses, durations are durations.
+//! It knows nothing of flags' contents, of HTTP traffic or of Pingora, and it reads no file.
+
+pub mod context;
+pub mod listener;
+pub mod problem;
+pub mod route;
+pub mod service;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use problem::{Place, Problem, ProblemKind, Severity};
+
+use crate::config::context::Context;
+use crate::config::listener::{Admin, Listener, Probes};
+use crate::config::route::Route;
+use crate::config::service::{Service, ServiceId, Version, VersionId};
+
+/// A whole configuration. Every reference inside it is resolved.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listeners: Vec<Listener>,
+    pub probes: Option<Probes>,
+    pub admin: Option<Admin>,
+    /// Where last good flags are kept; none: they live as long as the process.
+    pub state_dir: Option<PathBuf>,
+    pub flags: Flags,
+    pub context: Context,
+    pub injection: Injection,
+    pub services: Vec<Service>,
+    pub routes: Vec<Route>,
+    /// How the path is brought into the form that is matched and forwarded.
+    pub paths: Paths,
+    pub access_log: AccessLog,
+    pub metrics: MetricsLimits,
+    /// Worker threads of the gateway; default: one a core.
+    pub threads: usize,
+    /// How long a stopping gateway lets requests in flight finish; default 20 s.
+    pub shutdown_grace: Duration,
+    /// SHA-256 of the text after the environment was put in, 12 hex digits.
+    pub hash: String,
+}
+
+impl Config {
+    /// The service an id names.
+    pub fn service(&self, id: ServiceId) -> &Service {
+        &self.services[id.0]
+    }
+
+    /// The version an id names.
+    pub fn version(&self, service: ServiceId, version: VersionId) -> &Version {
+        &self.services[service.0].versions[version.0]
+    }
+}
+
+/// Which of flagd's bucket hashes `fractional` uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FractionalVersion {
+    V2,
+    #[default]
+    V3,
+}
+
+/// Where flag definitions come from, and how much of them is accepted.
+#[derive(Debug, Clone)]
+pub struct Flags {
+    pub fractional: FractionalVersion,
+    /// Later ones win, key by key.
+    pub sources: Vec<Source>,
+    /// Whether a document without flags may replace one with flags; default false.
+    pub allow_empty: bool,
+    pub limits: FlagLimits,
+}
+
+/// One source of flag definitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file in flagd's format; the path is absolute or relative to the config's own folder, already joined.
+    File(PathBuf),
+}
+
+/// Bounds on what definitions may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlagLimits {
+    /// Bytes of one document; default 16 MiB.
+    pub document_bytes: usize,
+    /// Flags in one document; default 50,000.
+    pub flags: usize,
+    /// Nesting of one rule after `$ref` was put in; default 64.
+    pub rule_depth: usize,
+    /// Nodes of one rule after `$ref` was put in; default 20,000.
+    pub rule_nodes: usize,
+}
+
+impl Default for FlagLimits {
+    fn default() -> Self {
+        Self { document_bytes: 16 << 20, flags: 50_000, rule_depth: 64, rule_nodes: 20_000 }
+    }
+}
+
+/// How decisions travel to the services behind the door.
+#[derive(Debug, Clone)]
+pub struct Injection {
+    /// One `x-flag-<key>` field a flag; default on.
+    pub headers: bool,
+    /// One `flag-decisions` field, an RFC 9651 dictionary; default off.
+    pub dictionary: bool,
+    /// W3C baggage members; default off.
+    pub baggage: bool,
+    /// Lower case, ends with `-`; default `x-flag-`.
+    pub prefix: String,
+    /// Bytes of all decision fields of a request; default 4 KiB.
+    pub max_bytes: usize,
+    /// Number of decision fields of a request; default 32.
+    pub max_fields: usize,
+    /// Whether decisions that a trusted proxy sends are kept; default false.
+    pub accept_from_trusted_proxies: bool,
+    /// Whether the client is told `x-flagway-version`; default false.
+    pub client_version: bool,
+}
+
+/// The form of path that is matched and forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Paths {
+    /// Unreserved octets decoded, dot segments resolved, slashes merged.
+    #[default]
+    Normalised,
+    AsReceived,
+}
+
+/// Where the access log goes.
+#[derive(Debug, Clone)]
+pub struct AccessLog {
+    pub to: LogTarget,
+    /// Lines that may wait for the writer; more are dropped and counted. Default 8192.
+    pub queue: usize,
+    /// Whether a keyed hash of the targeting key is written; default false.
+    pub targeting_key_hash: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    Off,
+    Stdout,
+    File(PathBuf),
+}
+
+/// Bounds on metrics.
+#[derive(Debug, Clone, Copy)]
+pub struct MetricsLimits {
+    /// Series one metric may have; what comes later is counted as `other`. Default 2,000.
+    pub max_series: usize,
+}
+
+/// A text shared by everything that names the same thing.
+pub type Name = Arc<str>;

@@ -1,0 +1,99 @@
+//! Services, their versions, and where each version's endpoints are.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::listener::CertificateFiles;
+use super::{Name, Place};
+
+/// Index into `Config::services`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServiceId(pub usize);
+
+/// Index into `Service::versions`; means nothing without its service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VersionId(pub usize);
+
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub name: Name,
+    /// Serves when a flag says nothing usable, and when another version fails.
+    pub default: VersionId,
+    pub versions: Vec<Version>,
+    pub place: Place,
+}
+
+impl Service {
+    /// The version of that name.
+    pub fn find(&self, name: &str) -> Option<VersionId> {
+        self.versions.iter().position(|version| &*version.name == name).map(VersionId)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Version {
+    pub name: Name,
+    pub endpoints: Vec<Endpoint>,
+    pub tls: Option<UpstreamTls>,
+    pub http: UpstreamHttp,
+    pub timeouts: Timeouts,
+}
+
+/// `address:port`, with a weight of at least 1.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    pub host: EndpointHost,
+    pub port: u16,
+    /// Default 1.
+    pub weight: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EndpointHost {
+    Address(IpAddr),
+    /// Resolved in the background, never on a request.
+    Name(Name),
+}
+
+/// TLS towards a version's endpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UpstreamTls {
+    /// Default: the endpoint's name, or none for an address.
+    pub sni: Option<Name>,
+    /// PEM; default: the system's roots.
+    pub ca: Option<PathBuf>,
+    pub client_cert: Option<CertificateFiles>,
+    /// Default true.
+    pub verify: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum UpstreamHttp {
+    #[default]
+    H1,
+    H2,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Timeouts {
+    /// TCP and TLS; default 2 s.
+    pub connect: Duration,
+    /// From the request's end to the response's head; default 30 s.
+    pub first_byte: Duration,
+    /// Between two reads of a response body, and of a pooled connection that waits; default 60 s.
+    pub idle: Duration,
+    /// The whole exchange; default none.
+    pub total: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            first_byte: Duration::from_secs(30),
+            idle: Duration::from_secs(60),
+            total: None,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Flags: definitions in flagd's format, compiled targeting, evaluation.
+//!
+//! Pure, and knows nothing of HTTP: a rule reads attributes through [`Context`], by [`Slot`]. What can be done when
+//! definitions load is done then; while a request waits, nothing is parsed, looked up by name or interpreted from JSON.
+
+pub mod definition;
+pub mod document;
+pub mod resolution;
+pub mod set;
+pub mod value;
+
+pub use definition::{Definition, Entry, FlagState};
+pub use document::{Document, Format};
+pub use resolution::{ErrorCode, Reason, Resolution};
+pub use set::{Flag, FlagSet, Reads};
+pub use value::Value;
+
+/// Index of a flag in its [`FlagSet`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlagId(pub u32);
+
+/// Index of a variant in its flag, in the order of the definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VariantId(pub u32);
+
+/// Index of an attribute path in [`FlagSet::paths`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub u32);
+
+/// What a rule can see of the world. Implementations answer lazily: an attribute that no rule reads costs nothing.
+pub trait Context {
+    /// The targeting key, if there is one; never empty.
+    fn targeting_key(&self) -> Option<&str>;
+
+    /// The attribute at a slot; `Value::Null` when absent. `targetingKey` and `$flagd.*` never come here.
+    fn attribute(&self, slot: Slot) -> Value<'_>;
+
+    /// An attribute whose path is known only while the rule runs (`{"var": {"cat": [..]}}`). Slow path.
+    fn computed(&self, path: &str) -> Value<'_>;
+
+    /// The whole context as an object, for `{"var": ""}`. Slow path.
+    fn whole(&self) -> serde_json::Value;
+
+    /// `$flagd.timestamp`: Unix time in seconds.
+    fn timestamp(&self) -> i64;
+}
