@@ -16,7 +16,7 @@ pub struct Readers {
 }
 
 /// What an answer depends on, as a shared cache can express it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Input {
     Header(HeaderName),
     Cookie,
