@@ -34,6 +34,8 @@ pub enum ProblemKind {
     HeaderCollision,
     /// A flag does not fit into the injection budget.
     OverBudget,
+    /// A value of a flag to inject cannot stand in a header field.
+    Unsendable,
     /// A targeting reads an attribute that nothing provides.
     UnknownAttribute,
     /// A source cannot be read.
@@ -42,7 +44,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind, so that a metric can show zeros.
-    pub const ALL: [ProblemKind; 9] = [
+    pub const ALL: [ProblemKind; 10] = [
         ProblemKind::Config,
         ProblemKind::Document,
         ProblemKind::Definition,
@@ -50,6 +52,7 @@ impl ProblemKind {
         ProblemKind::MissingVersion,
         ProblemKind::HeaderCollision,
         ProblemKind::OverBudget,
+        ProblemKind::Unsendable,
         ProblemKind::UnknownAttribute,
         ProblemKind::Source,
     ];
@@ -64,6 +67,7 @@ impl ProblemKind {
             ProblemKind::MissingVersion => "missing_version",
             ProblemKind::HeaderCollision => "header_collision",
             ProblemKind::OverBudget => "over_budget",
+            ProblemKind::Unsendable => "unsendable",
             ProblemKind::UnknownAttribute => "unknown_attribute",
             ProblemKind::Source => "source",
         }
@@ -91,4 +95,13 @@ pub struct Problem {
     pub expected: Option<String>,
     /// The likely fix.
     pub fix: Option<String>,
+}
+
+/// The known word nearest to `found`, if it is near enough to be what was meant.
+pub fn suggest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|known| (strsim::damerau_levenshtein(found, known), known))
+        .filter(|(distance, known)| *distance <= 1 + known.len().min(found.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
 }

@@ -1,0 +1,65 @@
+//! How a route's answers are kept out of shared caches that would mix variants.
+//!
+//! The inputs that a route's flags can read are a static set. If all of them are header fields or cookies, `Vary` names
+//! them; if any is not, only the client's own cache may keep the answer.
+
+use http::HeaderValue;
+
+use crate::config::route::Caching;
+use crate::context::{Input, KeyRules, Readers};
+use crate::flag::Flag;
+
+/// What to do to a route's answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CachePlan {
+    /// The flags read nothing of the request, or the operator turned it off.
+    Untouched,
+    /// The ready value of a `Vary` line: `cookie, x-user-id`.
+    Vary(HeaderValue),
+    Private,
+}
+
+impl CachePlan {
+    /// For routes without flags.
+    pub fn none() -> CachePlan {
+        CachePlan::Untouched
+    }
+
+    /// Collects the inputs of a route's flags; `key` when one of them reads the targeting key.
+    pub fn build<'a>(
+        caching: Caching,
+        flags: impl Iterator<Item = &'a Flag>,
+        readers: &Readers,
+        key: Option<&KeyRules>,
+    ) -> CachePlan {
+        if caching == Caching::Off {
+            return CachePlan::Untouched;
+        }
+        let mut names: Vec<String> = Vec::new();
+        let mut unseen = false;
+        let mut add = |input: Input| match input {
+            Input::Header(name) => names.push(name.as_str().to_owned()),
+            Input::Cookie => names.push("cookie".to_owned()),
+            Input::CacheKey | Input::Unseen => unseen = true,
+        };
+        for flag in flags {
+            flag.reads.slots.iter().for_each(|slot| add(readers.input(*slot)));
+            if flag.reads.timestamp || flag.reads.everything {
+                add(Input::Unseen);
+            }
+        }
+        if let Some(key) = key {
+            key.inputs().for_each(&mut add);
+        }
+        if unseen {
+            return CachePlan::Private;
+        }
+        names.sort();
+        names.dedup();
+        if names.is_empty() {
+            return CachePlan::Untouched;
+        }
+        // Field names are tokens: their list is a valid value.
+        HeaderValue::from_str(&names.join(", ")).map_or(CachePlan::Private, CachePlan::Vary)
+    }
+}
