@@ -4,6 +4,8 @@
 
 mod cover;
 mod describe;
+#[cfg(test)]
+mod fixture;
 mod matching;
 pub mod table;
 

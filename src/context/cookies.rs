@@ -39,14 +39,19 @@ pub fn only_parameter<'a>(query: Option<&'a str>, name: &str) -> Option<Cow<'a, 
 
 /// Every query parameter in the order sent, name and value decoded.
 pub fn parameters(query: Option<&str>) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    query.into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name, Plus::Space), decode(value, Plus::Space))
-    })
+    query_pairs(query).map(|(name, value)| (decode(name, Plus::Space), decode(value, Plus::Space)))
 }
 
 fn named_parameters<'a>(query: Option<&'a str>, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
-    parameters(query).filter(move |(sent, _)| sent == name).map(|(_, value)| value)
+    // Only the values asked for are decoded.
+    query_pairs(query)
+        .filter(move |(sent, _)| decode(sent, Plus::Space) == name)
+        .map(|(_, value)| decode(value, Plus::Space))
+}
+
+fn query_pairs(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = query.into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 fn named_cookies<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {

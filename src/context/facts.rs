@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::path;
 use crate::config::Paths;
@@ -92,18 +92,18 @@ impl<'a> RequestFacts<'a> {
         };
         let peer = raw.peer.to_canonical();
         let trusted = is_trusted(peer, context);
-        let told = |name| if trusted { first_value(raw.headers, name) } else { None };
+        let told = |name| if trusted { first_value(raw.headers.get(name)?) } else { None };
         Ok(RequestFacts {
             method: raw.method,
             scheme: told("x-forwarded-proto").and_then(Scheme::parse).unwrap_or(Scheme::of(raw.tls)),
             host: told("x-forwarded-host")
                 .or(raw.authority)
-                .or_else(|| first_value(raw.headers, header::HOST.as_str()))
+                .or_else(|| first_value(raw.headers.get(header::HOST)?))
                 .map_or(Cow::Borrowed(""), host),
             path,
             query: raw.query,
             headers: raw.headers,
-            client_ip: client_ip(peer, raw.headers, context),
+            client_ip: if trusted { client_ip(peer, raw.headers, context) } else { peer },
             trusted,
             listener: raw.listener,
         })
@@ -129,8 +129,8 @@ impl Scheme {
 }
 
 /// The first of a field's comma-separated values; none when it is empty or no text.
-fn first_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let line = std::str::from_utf8(headers.get(name)?.as_bytes()).ok()?;
+fn first_value(line: &HeaderValue) -> Option<&str> {
+    let line = std::str::from_utf8(line.as_bytes()).ok()?;
     line.split(',').next().map(str::trim).filter(|value| !value.is_empty())
 }
 
@@ -153,15 +153,15 @@ fn is_trusted(address: IpAddr, context: &Context) -> bool {
     context.trusted_proxies.iter().any(|network| network.contains(&address))
 }
 
+/// Walks outwards from a trusted peer.
 fn client_ip(peer: IpAddr, headers: &HeaderMap, context: &Context) -> IpAddr {
-    let mut client = peer;
     let lines = headers.get_all("x-forwarded-for").iter().rev();
-    let mut hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
-    while is_trusted(client, context) {
-        match hops.next().and_then(address) {
-            Some(hop) => client = hop,
-            None => break,
-        }
+    let mut hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')).map_while(address);
+    let mut client = peer;
+    while is_trusted(client, context)
+        && let Some(hop) = hops.next()
+    {
+        client = hop;
     }
     client
 }
@@ -176,7 +176,7 @@ fn address(hop: &[u8]) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderName;
 
     use super::*;
 

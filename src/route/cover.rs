@@ -121,3 +121,75 @@ pub(super) fn source(regex: &Regex) -> &str {
     let text = regex.as_str();
     text.strip_prefix("^(?:").and_then(|text| text.strip_suffix(")$")).unwrap_or(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::Table;
+    use crate::route::fixture::routes;
+
+    fn dead(matches: &[&str]) -> Vec<String> {
+        Table::unreachable(&routes(matches)).into_iter().map(|problem| problem.key).collect()
+    }
+
+    #[test]
+    fn a_route_that_others_cover_is_told() {
+        for covered in [
+            ["/a/*", "/a/*"],
+            ["/a", "/a"],
+            ["~/a.*", "~/a.*"],
+            ["GET|POST /a/*", "POST /a/*"],
+            ["/a/* header x-a", "/a/* header x-a=1"],
+            ["/a/* header x-a~[0-9]", "/a/* header x-a=1"],
+            ["/a/* cookie c=1 query q", "/a/* cookie c=1 query q"],
+            ["/a/* header x-a header x-b", "/a/* header x-b=1 header x-a=2"],
+            ["~/.*", "/a/*"],
+            ["a|b/x/*", "b/x/*"],
+            ["*.a|b/x/*", "*.a|b/x/*"],
+        ] {
+            assert_eq!(dead(&covered), ["routes[1].match"], "{covered:?}");
+        }
+        assert_eq!(dead(&["/a/*", "~.*"]), ["routes[0].match"]);
+        assert_eq!(dead(&["a/x/*", "b/x/*", "a|b/x/*"]), ["routes[2].match"]);
+        assert_eq!(dead(&["/*", "/*", "/*"]), ["routes[1].match", "routes[2].match"]);
+    }
+
+    #[test]
+    fn what_might_match_is_left_alone() {
+        for free in [
+            ["/*", "/a/*"],
+            ["/*", "/a"],
+            ["/*", "~/a"],
+            ["~/a.*", "/a/*"],
+            ["~/.*", "/a"],
+            ["GET /a/*", "POST /a/*"],
+            ["GET /a/*", "/a/*"],
+            ["/a/*", "/a/* header x-a"],
+            ["/a/* header x-a=1", "/a/* header x-a"],
+            ["/a/* header x-a=1", "/a/* header x-b=1"],
+            ["/a/* header x-a~1.*", "/a/* header x-a~1"],
+            ["/a/* cookie x", "/a/* header x"],
+            ["a/*", "/*"],
+            ["/*", "a/*"],
+            ["*.a/*", "b.a/*"],
+            ["a/*", "a|b/*"],
+        ] {
+            assert_eq!(dead(&free), [""; 0], "{free:?}");
+        }
+    }
+
+    #[test]
+    fn the_problem_names_both_routes_and_the_fix() {
+        let problems =
+            Table::unreachable(&routes(&["a/x/* header x-a", "b/x/* header x-a", "a|b/x/* header x-a=1"]));
+        let [problem] = &*problems else { panic!("{problems:?}") };
+        assert_eq!((problem.kind, problem.severity), (ProblemKind::Config, Severity::Error));
+        assert_eq!(problem.place.as_ref().map(|place| place.line), Some(3));
+        assert_eq!(
+            problem.found,
+            "route `r2` can never match: routes `r0` (line 1) and `r1` (line 2) before it match everything it would"
+        );
+        assert!(problem.expected.as_ref().unwrap().contains("`a|b/x/* header x-a=1`"));
+        assert!(problem.fix.is_some());
+    }
+}

@@ -58,48 +58,28 @@ fn condition(line: &mut String, what: &str, name: &str, wanted: &TextPattern) {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, Method};
     use regex::Regex;
 
     use super::*;
+    use crate::route::fixture::parse;
 
     #[test]
     fn a_match_is_one_line() {
-        let plain = RouteMatch {
-            hosts: vec![],
-            path: PathPattern::Prefix("".into()),
-            methods: vec![],
-            headers: vec![],
-            cookies: vec![],
-            query: vec![],
-        };
-        let regex = |text| Regex::new(text).unwrap();
-        for (matches, line) in [
-            (plain.clone(), "/*"),
-            (
-                RouteMatch {
-                    hosts: vec![HostPattern::Exact("shop.example.org".into())],
-                    path: PathPattern::Prefix("/checkout".into()),
-                    methods: vec![Method::GET],
-                    headers: vec![(HeaderName::from_static("x-a"), TextPattern::Exact("1".into()))],
-                    ..plain.clone()
-                },
-                "GET shop.example.org/checkout/* header x-a=1",
-            ),
-            (
-                RouteMatch {
-                    hosts: vec![HostPattern::Exact("a".into()), HostPattern::Suffix(".b".into())],
-                    path: PathPattern::Exact("/x".into()),
-                    methods: vec![Method::GET, Method::HEAD],
-                    cookies: vec![("c".into(), TextPattern::Present)],
-                    query: vec![("q".into(), TextPattern::Regex(regex("^(?:[0-9]+)$")))],
-                    ..plain.clone()
-                },
-                "GET|HEAD a|*.b/x cookie c query q~[0-9]+",
-            ),
-            (RouteMatch { path: PathPattern::Regex(regex("^/v[0-9]$")), ..plain }, "~^/v[0-9]$"),
+        for line in [
+            "/*",
+            "/checkout",
+            "*",
+            "GET shop.example.org/checkout/* header x-a=1",
+            "GET|HEAD a|*.b/x cookie c query q~[0-9]+",
+            "a~/v[0-9]/.* header x-a header x-b=c",
         ] {
-            assert_eq!(describe(&matches), line);
+            assert_eq!(describe(&parse(line)), line);
         }
+    }
+
+    #[test]
+    fn anchors_around_a_regex_are_not_told() {
+        assert_eq!(source(&Regex::new("^(?:/a|/b)$").unwrap()), "/a|/b");
+        assert_eq!(source(&Regex::new("^/a$").unwrap()), "^/a$");
     }
 }

@@ -43,97 +43,62 @@ fn text(wanted: &TextPattern, sent: Option<Cow<'_, str>>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderName, HeaderValue, Method};
-    use regex::Regex;
+    use http::HeaderValue;
 
     use super::*;
-    use crate::context::Scheme;
-
-    fn any() -> RouteMatch {
-        RouteMatch {
-            hosts: vec![],
-            path: PathPattern::Prefix("".into()),
-            methods: vec![],
-            headers: vec![],
-            cookies: vec![],
-            query: vec![],
-        }
-    }
-
-    fn regex(text: &str) -> Regex {
-        Regex::new(&format!("^(?:{text})$")).unwrap()
-    }
+    use crate::route::fixture::{Sent, parse};
 
     #[test]
-    fn prefixes_end_at_segment_borders() {
-        let prefix = |text: &str| PathPattern::Prefix(text.into());
+    fn paths_match_whole_or_up_to_a_segment_border() {
         for (pattern, sent, matches) in [
-            (prefix("/a"), "/a", true),
-            (prefix("/a"), "/a/", true),
-            (prefix("/a"), "/a/b", true),
-            (prefix("/a"), "/ab", false),
-            (prefix("/a"), "/", false),
-            (prefix("/a"), "/A", false),
-            (prefix(""), "/", true),
-            (prefix(""), "/a/b", true),
-            (prefix(""), "*", false),
-            (PathPattern::Exact("/a".into()), "/a", true),
-            (PathPattern::Exact("/a".into()), "/a/", false),
-            (PathPattern::Exact("*".into()), "*", true),
-            (PathPattern::Regex(regex("/a|/ab")), "/ab", true),
-            (PathPattern::Regex(regex("/a|/ab")), "/abc", false),
+            ("/a/*", "/a", true),
+            ("/a/*", "/a/", true),
+            ("/a/*", "/a/b", true),
+            ("/a/*", "/ab", false),
+            ("/a/*", "/", false),
+            ("/a/*", "/A", false),
+            ("/*", "/", true),
+            ("/*", "/a/b", true),
+            ("/*", "*", false),
+            ("/a", "/a", true),
+            ("/a", "/a/", false),
+            ("*", "*", true),
+            ("~/a|/ab", "/ab", true),
+            ("~/a|/ab", "/abc", false),
         ] {
-            assert_eq!(path(&pattern, sent), matches, "{pattern:?} {sent}");
+            assert_eq!(path(&parse(pattern).path, sent), matches, "{pattern} {sent}");
         }
     }
 
     #[test]
     fn every_condition_must_hold() {
-        let lines = [("x-a", "1"), ("x-a", "2"), ("x-b", "b"), ("cookie", "c=x%20y; c=z")];
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        headers.append("x-bytes", HeaderValue::from_bytes(b"\xff").unwrap());
-        let facts = RequestFacts {
-            method: &Method::GET,
-            scheme: Scheme::Http,
-            host: "".into(),
-            path: "/".into(),
-            query: Some("q=a+b&q=c&empty"),
-            headers: &headers,
-            client_ip: [192, 0, 2, 1].into(),
-            trusted: false,
-            listener: "main",
-        };
-        let field = |name: &'static str, wanted| RouteMatch {
-            headers: vec![(HeaderName::from_static(name), wanted)],
-            ..any()
-        };
-        let crumb = |name: &str, wanted| RouteMatch { cookies: vec![(name.into(), wanted)], ..any() };
-        let query = |name: &str, wanted| RouteMatch { query: vec![(name.into(), wanted)], ..any() };
-        let exact = |text: &str| TextPattern::Exact(text.into());
+        let lines = [("x-a", "1"), ("x-a", "2"), ("cookie", "c=%78y; c=z"), ("cookie", "d=1")];
+        let mut sent = Sent::new("GET a/?q=%61+b&q=c&empty", &lines);
+        sent.headers.append("x-bytes", HeaderValue::from_bytes(b"\xff").unwrap());
         for (pattern, matches) in [
-            (any(), true),
-            (RouteMatch { methods: vec![Method::POST, Method::GET], ..any() }, true),
-            (RouteMatch { methods: vec![Method::POST], ..any() }, false),
-            (field("x-a", exact("1, 2")), true),
-            (field("x-a", exact("1")), false),
-            (field("x-a", TextPattern::Regex(regex("1.*"))), true),
-            (field("x-a", TextPattern::Regex(regex("1"))), false),
-            (field("x-a", TextPattern::Present), true),
-            (field("x-bytes", TextPattern::Present), true),
-            (field("x-bytes", TextPattern::Regex(regex(".*"))), false),
-            (field("x-none", TextPattern::Present), false),
-            (field("x-none", TextPattern::Regex(regex(".*"))), false),
-            (crumb("c", exact("x y")), true),
-            (crumb("c", exact("z")), false),
-            (query("q", exact("a b")), true),
-            (query("q", exact("c")), false),
-            (query("empty", TextPattern::Present), true),
-            (RouteMatch { cookies: vec![("c".into(), exact("x y"))], ..query("q", exact("c")) }, false),
+            ("/*", true),
+            ("POST|GET /*", true),
+            ("POST /*", false),
+            ("/* header x-a~1,.2", true),
+            ("/* header x-a=1", false),
+            ("/* header x-a~1", false),
+            ("/* header x-a", true),
+            ("/* header x-bytes", true),
+            ("/* header x-bytes~.*", false),
+            ("/* header x-none", false),
+            ("/* header x-none~.*", false),
+            ("/* cookie c=xy", true),
+            ("/* cookie c=z", false),
+            ("/* cookie d", true),
+            ("/* query q~a.b", true),
+            ("/* query q=c", false),
+            ("/* query empty", true),
+            ("/* query empty=", true),
+            ("/* header x-a cookie c=xy query q", true),
+            ("/* header x-a cookie c=xy query r", false),
+            ("/* header x-a cookie e query q", false),
         ] {
-            assert_eq!(takes(&pattern, &facts), matches, "{pattern:?}");
+            assert_eq!(takes(&parse(pattern), &sent.facts()), matches, "{pattern}");
         }
     }
 }

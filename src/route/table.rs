@@ -130,3 +130,185 @@ fn rank(matches: &RouteMatch) -> Rank {
     let fields = matches.headers.len() + matches.cookies.len();
     (path, matches.methods.is_empty(), Reverse(fields), Reverse(matches.query.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::route::fixture::{Sent, routes};
+
+    fn found<T: AsRef<str>>(matches: &[T], sent: &Sent) -> Option<usize> {
+        let routes = routes(matches);
+        Table::compile(&routes).find(&routes, &sent.facts()).map(|id| id.0)
+    }
+
+    #[test]
+    fn the_most_particular_match_wins_wherever_it_stands() {
+        for (sent, ordered) in [
+            ("GET a.b.c/x/y", &["a.b.c/*", "*.b.c/x/y", "*.c/x/y", "/x/y"][..]),
+            ("GET a/x/y?q=1&r=1", &["/x/y", "~/x/.*", "/x/y/*", "/x/*", "/*"]),
+            (
+                "GET a/x?q=1&r=1",
+                &[
+                    "GET /x/*",
+                    "/x/* header x-a header x-b",
+                    "/x/* header x-a query q",
+                    "/x/* cookie c",
+                    "/x/* query q query r",
+                    "/x/* query q",
+                    "/x/*",
+                ],
+            ),
+            ("GET a/x", &["GET /*", "/* header x-a"]),
+        ] {
+            let sent = Sent::new(sent, &[("x-a", "1"), ("x-b", "1"), ("cookie", "c=1")]);
+            let mut left: Vec<_> = ordered.to_vec();
+            while let Some(expected) = left.first() {
+                let backwards: Vec<_> = left.iter().rev().collect();
+                let (one, other) = (found(&left, &sent), found(&backwards, &sent));
+                assert_eq!(one.map(|index| left[index]), Some(*expected), "{left:?}");
+                assert_eq!(other.map(|index| *backwards[index]), Some(*expected), "{backwards:?}");
+                left.remove(0);
+            }
+            assert_eq!(found(&left, &sent), None);
+        }
+    }
+
+    #[test]
+    fn equals_go_by_the_order_in_the_file() {
+        assert_eq!(
+            found(
+                &["/* header x-b", "/* header x-a", "/* cookie c"],
+                &Sent::new("GET a/", &[("x-a", "1"), ("cookie", "c=1")])
+            ),
+            Some(1)
+        );
+        assert_eq!(found(&["~/a.*", "~/.*"], &Sent::new("GET a/ab", &[])), Some(0));
+        assert_eq!(found(&["~/.*", "~/a.*"], &Sent::new("GET a/ab", &[])), Some(0));
+    }
+
+    #[test]
+    fn a_request_falls_through_to_less_specific_hosts() {
+        let matches = ["shop.example.org/cart/*", "*.example.org/* header x-a", "*.org/img/*", "/*"];
+        for (sent, lines, route) in [
+            ("GET shop.example.org/cart", &[][..], 0),
+            ("GET shop.example.org/", &[("x-a", "1")], 1),
+            ("GET shop.example.org/img/1", &[], 2),
+            ("GET shop.example.org/", &[], 3),
+            ("GET example.org/", &[("x-a", "1")], 3),
+            ("GET .example.org/", &[("x-a", "1")], 3),
+            ("GET a.b.example.org/", &[("x-a", "1")], 1),
+            ("GET evilexample.org/", &[("x-a", "1")], 3),
+            ("GET /", &[], 3),
+        ] {
+            assert_eq!(found(&matches, &Sent::new(sent, lines)), Some(route), "{sent}");
+        }
+        assert_eq!(found(&["a/*"], &Sent::new("GET b/", &[])), None);
+        let long = format!("GET {}é.shop.example.org/img/1", "a.".repeat(50_000));
+        assert_eq!(found(&matches, &Sent::new(&long, &[])), Some(2));
+    }
+
+    #[test]
+    fn the_order_tells_each_route_once() {
+        let routes = routes(&["/*", "a|*.b/x/*", "a/y", "*.b/x/z/*"]);
+        let order: Vec<usize> = Table::compile(&routes).order().iter().map(|id| id.0).collect();
+        assert_eq!(order, [2, 1, 3, 0]);
+        assert_eq!(Table::compile(&[]).order(), []);
+    }
+
+    /// Written anew from the Gateway API's text: the best of all that match.
+    fn model(matches: &[String], sent: &Sent) -> Option<usize> {
+        let facts = sent.facts();
+        let routes = routes(matches);
+        let mut best = None;
+        for (index, route) in
+            routes.iter().enumerate().filter(|(_, route)| matching::takes(&route.matches, &facts))
+        {
+            let hosts = route.matches.hosts.iter().filter_map(|host| match host {
+                HostPattern::Exact(name) => (**name == *facts.host).then_some((2, name.len())),
+                HostPattern::Suffix(name) => facts.host.ends_with(&**name).then_some((1, name.len())),
+            });
+            let host = if route.matches.hosts.is_empty() { Some((0, 0)) } else { hosts.max() };
+            let path = match &route.matches.path {
+                PathPattern::Exact(_) => (2, 0),
+                PathPattern::Regex(_) => (1, 0),
+                PathPattern::Prefix(prefix) => (0, prefix.len()),
+            };
+            let method = !route.matches.methods.is_empty();
+            let fields = route.matches.headers.len() + route.matches.cookies.len();
+            let score = host.map(|host| (host, path, method, fields, route.matches.query.len()));
+            if score.is_some() && best.is_none_or(|(known, _)| score > known) {
+                best = Some((score, index));
+            }
+        }
+        best.map(|(_, index)| index)
+    }
+
+    fn a_match() -> impl Strategy<Value = String> {
+        let some = |texts: &'static [&'static str]| prop::sample::select(texts);
+        (
+            some(&["", "", "GET ", "GET|POST "]),
+            some(&["", "", "a.b", "*.b", "a.b|*.b", "*.a.b|c"]),
+            some(&["/*", "/x/*", "/x/y/*", "/x", "/x/y", "~/x.*", "~/.*"]),
+            some(&["", "", " header x-a", " header x-a=1", " header x-a=1 header x-b", " cookie c=1"]),
+            some(&["", "", " query q", " query q=1"]),
+        )
+            .prop_map(|(method, host, path, header, query)| [method, host, path, header, query].concat())
+    }
+
+    /// So alike that they often cover one another.
+    fn a_like_match() -> impl Strategy<Value = String> {
+        let some = |texts: &'static [&'static str]| prop::sample::select(texts);
+        let (method, host) = (some(&["", "GET ", "GET|POST "]), some(&["", "a.b", "a.b|*.b"]));
+        let (path, header) = (some(&["/x/*", "/x/y/*", "~/.*"]), some(&["", " header x-a", " header x-a=1"]));
+        (method, host, path, header)
+            .prop_map(|(method, host, path, header)| [method, host, path, header].concat())
+    }
+
+    fn a_request() -> impl Strategy<Value = Sent> {
+        let lines = [("x-a", "1"), ("x-a", "2"), ("x-b", "1"), ("cookie", "c=1"), ("cookie", "c=2")];
+        (
+            prop::sample::select(&["GET", "POST", "PUT"][..]),
+            prop::sample::select(&["", "b", "a.b", "x.a.b", "c"][..]),
+            prop::sample::select(&["/", "/x", "/x/y", "/x/y/z", "/z", "/xy"][..]),
+            prop::sample::select(&["", "?q=1", "?q=2"][..]),
+            prop::sample::subsequence(lines.to_vec(), 0..=3),
+        )
+            .prop_map(|(method, host, path, query, lines)| {
+                Sent::new(&format!("{method} {host}{path}{query}"), &lines)
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_finds_what_the_model_finds(matches in prop::collection::vec(a_match(), 0..8), sent in a_request()) {
+            prop_assert_eq!(found(&matches, &sent), model(&matches, &sent));
+        }
+
+        #[test]
+        fn what_is_called_unreachable_is_never_found(matches in prop::collection::vec(a_like_match(), 2..12), sent in a_request()) {
+            let dead = Table::unreachable(&routes(&matches));
+            if let Some(index) = found(&matches, &sent) {
+                let key = format!("routes[{index}].match");
+                prop_assert!(dead.iter().all(|problem| problem.key != key), "{} of {:?}", key, matches);
+            }
+        }
+
+        #[test]
+        fn unrelated_fields_change_no_route(
+            matches in prop::collection::vec(a_match(), 1..8),
+            mut sent in a_request(),
+            noise in prop::collection::vec((prop::sample::select(&["x-c", "accept", "cookie"][..]), "[d-z]=[a-z]"), 0..4),
+        ) {
+            let noise = noise.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()));
+            let mut headers: http::HeaderMap = noise.collect();
+            for (name, value) in &sent.headers {
+                headers.append(name.clone(), value.clone());
+            }
+            let before = found(&matches, &sent);
+            sent.headers = headers;
+            prop_assert_eq!(found(&matches, &sent), before);
+        }
+    }
+}
