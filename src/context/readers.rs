@@ -169,8 +169,8 @@ fn scalar(value: Value<'_>) -> Option<Json> {
         Value::Text(text) => Some(text.into()),
         Value::Number(number) => Some(number.into()),
         Value::Bool(truth) => Some(truth.into()),
-        // Readers make nothing else.
-        Value::Null | Value::List(_) | Value::Object(_) => None,
+        // Null; readers make nothing else.
+        _ => None,
     }
 }
 
@@ -329,9 +329,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn unrelated_fields_change_no_attribute(extra in prop::collection::vec((0usize..3, "[a-z]{1,3}"), 0..8), at in 0usize..8) {
-            let names = ["x-b", "x-c", "accept"];
-            let mut lines: Vec<(&str, &str)> = extra.iter().map(|(name, value)| (names[*name], &**value)).collect();
+        fn unrelated_fields_change_no_attribute(
+            extra in prop::collection::vec((prop::sample::select(&["x-b", "x-c", "accept"][..]), "[a-z]{1,3}"), 0..8),
+            at in 0usize..8,
+        ) {
+            let mut lines: Vec<(&str, &str)> = extra.iter().map(|(name, value)| (*name, &**value)).collect();
             lines.insert(at.min(lines.len()), ("x-a", "1"));
             lines.insert(at.min(lines.len()), ("cookie", "a=1"));
             let headers = headers(&lines);
