@@ -30,7 +30,7 @@ test: setup-test ## Run every test
 	$(CARGO) test --locked --doc
 
 .PHONY: lint
-lint: setup-run ## Check format, clippy and rustdoc; a warning is an error
+lint: setup-lint ## Check format, clippy and rustdoc; a warning is an error
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
@@ -62,7 +62,7 @@ deny: ## Check licences, banned crates, sources and advisories (cargo-deny)
 image: ## Build the container image flagway:<version> (needs Docker)
 	docker build --tag flagway:$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1) .
 
-.PHONY: setup setup-run setup-test
+.PHONY: setup setup-run setup-test setup-lint
 setup: setup-test ## Install what `make run` and `make test` need (Debian)
 	@echo "setup: everything is there"
 
@@ -75,6 +75,12 @@ setup-test:
 	@$(CARGO) nextest --version >/dev/null 2>&1 || { \
 		echo "setup: missing: cargo-nextest; installing with cargo: $(NEXTEST) (some minutes, once)"; \
 		$(CARGO) install $(NEXTEST) --locked; }
+
+# rustup's minimal profile leaves these two out.
+setup-lint: setup-run
+	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || { \
+		echo "setup: missing: rustfmt or clippy; installing with rustup"; \
+		rustup component add rustfmt clippy; }
 
 .PHONY: clean
 clean: ## Remove everything that was built
