@@ -191,3 +191,32 @@ pub fn one_of<T: AsRef<str>>(words: &[T]) -> String {
 fn size(bytes: u64) -> String {
     bytesize::ByteSize::b(bytes).display().iec().to_string()
 }
+
+/// Its title as a link has it: `Header edits` is `header-edits`.
+pub fn anchor(object: &Object) -> String {
+    object.title.to_lowercase().replace(' ', "-")
+}
+
+/// Calls back for each object below a type, once, in the order of the file.
+pub fn visit(is: &'static Type, each: &mut dyn FnMut(&'static Object)) {
+    let mut seen: Vec<&'static str> = Vec::new();
+    let mut queue = std::collections::VecDeque::from([is]);
+    while let Some(is) = queue.pop_front() {
+        match is {
+            Type::Object(object) if !seen.contains(&object.title) => {
+                seen.push(object.title);
+                each(object);
+                // What belongs to an object is told before what stands beside it.
+                for key in object.keys.iter().rev() {
+                    queue.push_front(&key.is);
+                }
+            }
+            Type::List(inner) | Type::OneOrMany(inner) => queue.push_front(inner),
+            Type::Map(name, inner) | Type::Either(name, inner) => {
+                queue.push_front(inner);
+                queue.push_front(name);
+            }
+            _ => {}
+        }
+    }
+}
