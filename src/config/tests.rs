@@ -139,7 +139,7 @@ fn errors_of_values() {
         errors_with("{path_prefix: /shop}", "{path_regex: '(\\w{100}){100}'}")
     );
     insta::assert_snapshot!("bad_method", errors_with("{path_prefix: /shop}", "{method: get}"));
-    insta::assert_snapshot!("bad_status", errors_with("    service: shop\n", "    respond: {status: 99}\n"));
+    insta::assert_snapshot!("bad_status", errors_after("  - {name: a, respond: {status: 99}}\n"));
     insta::assert_snapshot!(
         "bad_header_name",
         errors_after("    request_headers: {remove: [\"x debug\"]}\n")
