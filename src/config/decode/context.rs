@@ -190,9 +190,10 @@ fn visitor_cookie(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<VisitorC
     });
     let secure =
         [("same_site", same_site == Some(SameSite::None)), ("partitioned", partitioned == Some(true))];
-    for item in secure.into_iter().filter_map(|(key, needed)| fields.given(key).filter(|_| needed)) {
-        let problem =
-            item.problem(format!("browsers refuse a `{}` cookie over plain HTTP", item.node.text()));
+    for (key, _) in secure.into_iter().filter(|(_, needed)| *needed) {
+        // Neither is so by default.
+        let Some(item) = fields.given(key) else { continue };
+        let problem = item.problem(format!("browsers refuse `{key}: {}` over plain HTTP", item.node.text()));
         let problem = problem
             .with_expected("a listener with `tls`, or a proxy in `context.trusted_proxies` that has it");
         decoder.unless.push((Elsewhere::Tls, problem));

@@ -24,11 +24,16 @@ pub(super) fn problem(info: &str, mut place: Place, kind: ProblemKind) -> Proble
 
 /// The parser's message, told by what an author can see.
 fn explain(info: &str) -> (&str, Option<&str>) {
-    let table: [(&str, &str, &str); 11] = [
+    let table: [(&str, &str, &str); 12] = [
         (
             "mapping values are not allowed",
             "a `:` where no key can stand",
             "check the indentation, or quote a value that has `: ` in it",
+        ),
+        (
+            "did not find expected '-'",
+            "the indentation fits nothing above it",
+            "indent it like its neighbours",
         ),
         (
             "did not find expected key",
