@@ -13,8 +13,46 @@ pub fn markdown() -> String {
          `flagway schema config` prints a JSON schema for editors.\n",
     );
     // Writing to a String cannot fail.
-    reference::visit(&FILE, &mut |object| drop(section(object, &mut out)));
+    reference::visit(&FILE, &mut |object| {
+        let _ = section(object, &mut out);
+    });
+    let _ = values(&mut out);
     out
+}
+
+/// What the words in the tables mean.
+fn values(out: &mut String) -> std::fmt::Result {
+    writeln!(out, "\n## Values\n\n| word | means |\n|---|---|")?;
+    let words = [
+        Type::Bool,
+        Type::Duration { zero: true },
+        Type::Size { min: 0, max: 1 << 30 },
+        Type::Name,
+        Type::Bind,
+        Type::Address,
+        Type::Host,
+        Type::HostPattern,
+        Type::Network,
+        Type::Path,
+        Type::HttpPath,
+        Type::Regex,
+        Type::Method,
+        Type::Status(&[]),
+        Type::HeaderValue,
+        Type::CookieName,
+        Type::Prefix,
+        Type::Attribute,
+        Type::Token,
+        Type::Value,
+    ];
+    for is in words {
+        let word = is.label();
+        // Bounds stand at each key.
+        let (word, means) = (word.split(',').next().unwrap_or(&word), is.describe());
+        let means = means.split(", from ").next().unwrap_or(&means).to_owned();
+        writeln!(out, "| {word} | {means} |")?;
+    }
+    Ok(())
 }
 
 fn section(object: &Object, out: &mut String) -> std::fmt::Result {
@@ -54,10 +92,10 @@ fn section(object: &Object, out: &mut String) -> std::fmt::Result {
 fn kind(is: &Type) -> String {
     match is {
         Type::Object(object) => format!("[{}](#{})", object.title, reference::anchor(object)),
-        Type::List(inner) => format!("list of: {}", kind(inner)),
-        Type::OneOrMany(inner) => format!("{}; or a list of such", kind(inner)),
-        Type::Map(name, inner) => format!("map from {} to: {}", kind(name), kind(inner)),
-        Type::Either(short, long) => format!("{}; or {}", kind(short), kind(long)),
-        other => other.describe().replace('|', "\\|"),
+        Type::List(inner) => format!("list of {}", kind(inner)),
+        Type::OneOrMany(inner) => format!("{}, or a list of them", kind(inner)),
+        Type::Map(name, inner) => format!("map: {} to {}", kind(name), kind(inner)),
+        Type::Either(short, long) => format!("{} or {}", kind(short), kind(long)),
+        other => other.label(),
     }
 }
