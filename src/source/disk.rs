@@ -82,13 +82,125 @@ impl Disk {
 }
 
 fn run(inbox: &Receiver<(PathBuf, LastGood)>) {
-    let mut written: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut written: BTreeMap<PathBuf, [u8; 32]> = BTreeMap::new();
     while let Ok(first) = inbox.recv() {
         // Of what piled up during the last write, the newest counts.
         let newest: BTreeMap<_, _> = std::iter::once(first).chain(inbox.try_iter()).collect();
         for (path, good) in newest {
             let text = text(good.entries());
-            let hash = format!("{:x}", Sha256::digest(&text));
+            let digest = Sha256::digest(&text).into();
+            if written.get(&path) == Some(&digest) {
+                continue;
+            }
+            match write(&path, &text) {
+                Ok(()) => {
+                    written.insert(path, digest);
+                }
+                Err(error) => {
+                    tracing::error!(file = %path.display(), %error, "last good flags cannot be kept on disk");
+                }
+            }
         }
+    }
+}
+
+/// The good definitions as a document in flagd's format.
+fn text(definitions: &Definitions) -> String {
+    let good = definitions.iter().filter_map(|(key, entry)| match entry {
+        Entry::Good(definition) => Some((key.to_string(), definition.to_json())),
+        Entry::Broken(_) => None,
+    });
+    let flags: serde_json::Map<_, _> = good.collect();
+    serde_json::json!({ "flags": flags }).to_string()
+}
+
+/// Writes a file whole or not at all, and so that it is there after a power cut.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLAGS: &str = r#"{
+        "$evaluators": {"staff": {"ends_with": [{"var": "email"}, "@example.org"]}},
+        "metadata": {"team": "shop"},
+        "flags": {
+            "price": {"state": "ENABLED", "variants": {"z": 1.5, "a": {"deep": [true, null]}}, "defaultVariant": "z",
+                "targeting": {"if": [{"$ref": "staff"}, "a", {"fractional": [["a", 1], ["z", 99]]}]}},
+            "off": {"state": "DISABLED", "variants": {"on": true}, "metadata": {"owner": "ü"}},
+            "bad": {"state": "ENABLED"}}}"#;
+
+    fn parsed(text: &str) -> LastGood {
+        let document = Document::parse("flags.json", text, Format::Json, &FlagLimits::default()).unwrap();
+        let mut good = LastGood::default();
+        good.take(&document, true).unwrap();
+        good
+    }
+
+    fn canonical(good: &LastGood) -> Vec<String> {
+        let texts = good.entries().values().filter_map(|entry| match entry {
+            Entry::Good(definition) => Some(definition.canonical()),
+            Entry::Broken(_) => None,
+        });
+        texts.collect()
+    }
+
+    #[test]
+    fn what_is_kept_is_loaded_as_the_same_definitions() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Source::File("conf/flags.json".into());
+        let disk = Disk::open(folder.path());
+        let good = parsed(FLAGS);
+        assert_eq!(canonical(&good).len(), 2);
+        write(&disk.path(&source), &text(good.entries())).unwrap();
+        let (loaded, written) = disk.load(&source, &FlagLimits::default()).unwrap();
+        assert_eq!(canonical(&loaded), canonical(&good));
+        assert!(written <= SystemTime::now());
+        assert_eq!(fs::read_dir(folder.path().join("flags")).unwrap().count(), 1, "nothing temporary is left");
+    }
+
+    #[test]
+    fn the_thread_writes_what_it_was_given_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flags/a.json");
+        let (queue, inbox) = channel();
+        for value in 0..3 {
+            let flags = format!(r#"{{"flags": {{"a": {{"state": "ENABLED", "variants": {{"v": {value}}}}}}}}}"#);
+            queue.send((path.clone(), parsed(&flags))).unwrap();
+        }
+        drop(queue);
+        run(&inbox);
+        assert!(fs::read_to_string(&path).unwrap().contains(r#""variants":{"v":2}"#));
+    }
+
+    #[test]
+    fn what_is_of_no_use_counts_as_nothing_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(folder.path());
+        let source = Source::File("flags.json".into());
+        assert!(disk.load(&source, &FlagLimits::default()).is_none());
+        for text in ["", "{", "[]"] {
+            write(&disk.path(&source), text).unwrap();
+            assert!(disk.load(&source, &FlagLimits::default()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sources_of_one_name_have_files_of_their_own() {
+        let disk = Disk::open(Path::new("/state"));
+        let path = |file: &str| disk.path(&Source::File(file.into()));
+        assert_ne!(path("/a/flags.json"), path("/b/flags.json"));
+        assert_eq!(path("/a/flags.json"), path("/a/flags.json"));
+        let odd = path("/a/fl ags\n\u{1b}.json");
+        assert!(odd.file_name().unwrap().to_string_lossy().starts_with("fl-ags"), "{odd:?}");
     }
 }
