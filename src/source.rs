@@ -9,6 +9,7 @@ pub mod keeper;
 pub mod last_good;
 pub mod status;
 
+mod configuration;
 mod disk;
 mod eye;
 mod journal;

@@ -43,12 +43,12 @@ impl Disk {
     /// What was kept of a source, and when that was written. A file that is of no use counts as none, and is told.
     pub fn load(&self, source: &Source, limits: &FlagLimits) -> Option<(LastGood, SystemTime)> {
         let path = self.path(source);
-        let limits =
-            FlagLimits { document_bytes: limits.document_bytes.saturating_mul(GROWTH), ..*limits };
+        let limits = FlagLimits { document_bytes: limits.document_bytes.saturating_mul(GROWTH), ..*limits };
         let written = fs::metadata(&path).ok()?.modified().ok()?;
         let loaded = sight::read(&path, limits.document_bytes).0.and_then(|text| {
-            Document::parse(&path.to_string_lossy(), &text.text, Format::Json, &limits)
-                .map_err(|problems| problems.first().map_or_else(String::new, |problem| problem.found.clone()))
+            Document::parse(&path.to_string_lossy(), &text.text, Format::Json, &limits).map_err(|problems| {
+                problems.first().map_or_else(String::new, |problem| problem.found.clone())
+            })
         });
         match loaded {
             Ok(document) => {
@@ -74,7 +74,8 @@ impl Disk {
     fn path(&self, source: &Source) -> PathBuf {
         let Source::File(file) = source;
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
-        let name: String = file.file_name().unwrap_or_default().to_string_lossy().chars().map(plain).take(64).collect();
+        let name: String =
+            file.file_name().unwrap_or_default().to_string_lossy().chars().map(plain).take(64).collect();
         let whole = std::path::absolute(file).unwrap_or_else(|_| file.clone());
         let hash = Sha256::digest(whole.as_os_str().as_encoded_bytes());
         self.folder.join(format!("{name}-{:02x}{:02x}{:02x}{:02x}.json", hash[0], hash[1], hash[2], hash[3]))
@@ -165,7 +166,11 @@ mod tests {
         let (loaded, written) = disk.load(&source, &FlagLimits::default()).unwrap();
         assert_eq!(canonical(&loaded), canonical(&good));
         assert!(written <= SystemTime::now());
-        assert_eq!(fs::read_dir(folder.path().join("flags")).unwrap().count(), 1, "nothing temporary is left");
+        assert_eq!(
+            fs::read_dir(folder.path().join("flags")).unwrap().count(),
+            1,
+            "nothing temporary is left"
+        );
     }
 
     #[test]
@@ -174,7 +179,8 @@ mod tests {
         let path = folder.path().join("flags/a.json");
         let (queue, inbox) = channel();
         for value in 0..3 {
-            let flags = format!(r#"{{"flags": {{"a": {{"state": "ENABLED", "variants": {{"v": {value}}}}}}}}}"#);
+            let flags =
+                format!(r#"{{"flags": {{"a": {{"state": "ENABLED", "variants": {{"v": {value}}}}}}}}}"#);
             queue.send((path.clone(), parsed(&flags))).unwrap();
         }
         drop(queue);

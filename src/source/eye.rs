@@ -172,7 +172,10 @@ mod tests {
         scene.overwrite("torn");
         assert_eq!(scene.look(20), None);
         scene.overwrite("c");
-        assert_eq!([scene.look(20), scene.look(20).as_deref().map(str::to_owned)], [None, Some("c".to_owned())]);
+        assert_eq!(
+            [scene.look(20), scene.look(20).as_deref().map(str::to_owned)],
+            [None, Some("c".to_owned())]
+        );
     }
 
     #[test]

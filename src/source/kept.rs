@@ -41,8 +41,15 @@ impl Kept {
         let state = if fresh.is_some() { SourceState::Stale } else { SourceState::Missing };
         let name = format!("file:{}", path.strip_prefix(folder).unwrap_or(path).display());
         let seen = sight::read_settled(path, flags.limits.document_bytes);
-        let mut kept =
-            Kept { source: source.clone(), good, problems: Vec::new(), seen: seen.clone(), name, state, fresh };
+        let mut kept = Kept {
+            source: source.clone(),
+            good,
+            problems: Vec::new(),
+            seen: seen.clone(),
+            name,
+            state,
+            fresh,
+        };
         kept.take(seen, index, flags);
         kept
     }

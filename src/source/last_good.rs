@@ -73,7 +73,10 @@ mod tests {
         let flags = text.split_whitespace().map(|flag| {
             let (key, value) = flag.split_at(1);
             let key: Arc<str> = key.into();
-            (key.clone(), if value == "!" { Err(vec![wrong(&key)]) } else { Ok(Arc::new(definition(&key, value))) })
+            (
+                key.clone(),
+                if value == "!" { Err(vec![wrong(&key)]) } else { Ok(Arc::new(definition(&key, value))) },
+            )
         });
         Document { flags: flags.collect(), warnings: Vec::new() }
     }
@@ -97,7 +100,9 @@ mod tests {
     /// The same notation, back.
     fn told(entries: &Definitions) -> String {
         let flags = entries.iter().map(|(key, entry)| match entry {
-            Entry::Good(definition) => format!("{key}{}", definition.variants[0].1.as_str().unwrap_or_default()),
+            Entry::Good(definition) => {
+                format!("{key}{}", definition.variants[0].1.as_str().unwrap_or_default())
+            }
             Entry::Broken(why) => {
                 assert_eq!(&**why, "no variants");
                 format!("{key}!")

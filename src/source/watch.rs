@@ -69,9 +69,12 @@ pub fn start(paths: Vec<(PathBuf, usize)>, looks: SyncSender<Look>) -> Wake {
         let _ = events.send(Nudge::Event(event));
     });
     let watcher = watcher
-        .inspect_err(|error| tracing::warn!(%error, "no file events: changes are found by the poll, every 2 s"))
+        .inspect_err(
+            |error| tracing::warn!(%error, "no file events: changes are found by the poll, every 2 s"),
+        )
         .ok();
-    let mut watch = Watch { watcher, inbox, looks, eyes: Vec::new(), ways: Ways::default(), watched: BTreeMap::new() };
+    let mut watch =
+        Watch { watcher, inbox, looks, eyes: Vec::new(), ways: Ways::default(), watched: BTreeMap::new() };
     watch.see(paths);
     thread::Builder::new()
         .name("watch".to_owned())
@@ -138,9 +141,12 @@ impl Watch {
             Nudge::Event(Ok(event)) => {
                 // Our own reading is an access too.
                 return !matches!(event.kind, EventKind::Access(_))
-                    && (event.need_rescan() || event.paths.iter().any(|path| self.ways.entries.contains(path)));
+                    && (event.need_rescan()
+                        || event.paths.iter().any(|path| self.ways.entries.contains(path)));
             }
-            Nudge::Event(Err(error)) => tracing::warn!(%error, "file events may be lost: the poll finds changes"),
+            Nudge::Event(Err(error)) => {
+                tracing::warn!(%error, "file events may be lost: the poll finds changes")
+            }
         }
         true
     }
