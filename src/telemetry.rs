@@ -8,7 +8,12 @@ pub mod handles;
 pub mod metrics;
 pub mod outcome;
 
+mod bounded;
+mod limiter;
+mod record;
+mod writer;
+
 pub use access_log::AccessLog;
 pub use handles::Handles;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, Reload};
 pub use outcome::{Attempted, Outcome};

@@ -1,5 +1,6 @@
 //! Sockets that Flagway opens: for traffic, for probes, for the operator.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -35,8 +36,18 @@ pub struct Probes {
 }
 
 /// The operator's door. A bind that is not loopback has a token: the parser refuses any other.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Admin {
+    /// What it listens on.
     pub bind: SocketAddr,
+    /// What callers must send; none: nobody is asked.
     pub token: Option<String>,
+}
+
+/// Without the token.
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let token = self.token.as_ref().map(|_| "***");
+        f.debug_struct("Admin").field("bind", &self.bind).field("token", &token).finish()
+    }
 }

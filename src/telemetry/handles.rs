@@ -1,26 +1,216 @@
-//! A snapshot's metric handles, by its ids.
+//! A snapshot's metric handles, by its ids: index arithmetic and atomics, no lookup by name.
 
-use super::{Metrics, Outcome};
-use crate::decide::Decision;
-use crate::snapshot::Snapshot;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::bounded::{Bounded, Cell};
+use super::limiter::{Limiter, uptime};
+use super::metrics::{CLASSES, FAILURES};
+use super::{Attempted, Metrics, Outcome};
+use crate::config::Name;
+use crate::config::service::VersionId;
+use crate::decide::{Decision, Resolved, Trouble};
+use crate::flag::Reason;
+use crate::snapshot::{Plan, Snapshot};
+use prometheus::Histogram;
 
 /// Resolved once a snapshot is published.
 #[derive(Debug)]
-pub struct Handles {}
+pub struct Handles {
+    requests: Bounded<4>,
+    evaluations: Bounded<3>,
+    fallbacks: Bounded<3>,
+    gateway_seconds: Histogram,
+    upstream_seconds: Histogram,
+    /// By route id.
+    routes: Vec<RouteCells>,
+    /// Requests that no route matches, or that are refused before.
+    unmatched: RouteCells,
+}
+
+/// The counters of one route.
+#[derive(Debug)]
+struct RouteCells {
+    name: Name,
+    /// Empty when the route answers by itself.
+    service: Name,
+    /// By version id; the last, without a name, is of requests that no version served.
+    versions: Vec<VersionCells>,
+    /// As the plan's flags.
+    flags: Vec<FlagCells>,
+    /// As [`Trouble::ALL`].
+    troubles: Vec<(Cell, Arc<Limiter>)>,
+    failure_lines: Arc<Limiter>,
+}
+
+#[derive(Debug)]
+struct VersionCells {
+    name: Name,
+    /// As [`CLASSES`].
+    requests: [Cell; CLASSES.len()],
+    /// As [`FAILURES`].
+    failures: [Cell; FAILURES.len()],
+}
+
+#[derive(Debug)]
+struct FlagCells {
+    key: Name,
+    /// By variant id; the last, without a name, is of resolutions without a variant. Each as [`Reason::ALL`].
+    variants: Vec<(Name, [Cell; Reason::ALL.len()])>,
+}
+
+/// The route of requests that have none.
+const NO_ROUTE: &str = "none";
 
 impl Handles {
-    /// Resolves the handles of everything that the snapshot's routes can count.
-    pub fn resolve(_metrics: &Metrics, _snapshot: &Snapshot) -> Handles {
-        todo!()
+    /// Resolves the handles of everything that the snapshot's routes can count, and shows its revision as the one that is live.
+    pub fn resolve(metrics: &Metrics, snapshot: &Snapshot) -> Handles {
+        metrics.set_revision(snapshot.revision.as_str());
+        let routes = snapshot.config.routes.iter().zip(&snapshot.plans);
+        Handles::of(metrics, routes.map(|(route, plan)| RouteCells::of(metrics, snapshot, &route.name, plan)).collect())
+    }
+
+    fn of(metrics: &Metrics, routes: Vec<RouteCells>) -> Handles {
+        Handles {
+            requests: metrics.requests.clone(),
+            evaluations: metrics.evaluations.clone(),
+            fallbacks: metrics.fallbacks.clone(),
+            gateway_seconds: metrics.gateway_seconds.clone(),
+            upstream_seconds: metrics.upstream_seconds.clone(),
+            routes,
+            unmatched: RouteCells::new(metrics, NO_ROUTE.into(), "".into(), &[], Vec::new()),
+        }
     }
 
     /// Counts evaluations and flag trouble of a decision: once a request, when it was decided.
-    pub fn decided(&self, _decision: &Decision) {
-        todo!()
+    pub fn decided(&self, decision: &Decision) {
+        let Some(route) = decision.route.and_then(|route| self.routes.get(route.0)) else { return };
+        for (flag, resolved) in route.flags.iter().zip(&decision.resolved) {
+            flag.count(&self.evaluations, resolved);
+        }
+        if let Some(trouble) = decision.target.and_then(|target| target.trouble) {
+            route.trouble(&self.fallbacks, trouble);
+        }
     }
 
     /// Counts the outcome: requests, seconds, fallbacks.
-    pub fn finished(&self, _decision: Option<&Decision>, _outcome: &Outcome) {
-        todo!()
+    pub fn finished(&self, decision: Option<&Decision>, outcome: &Outcome) {
+        let route = decision.and_then(|decision| decision.route).and_then(|route| self.routes.get(route.0));
+        let route = route.unwrap_or(&self.unmatched);
+        route.request(&self.requests, outcome);
+        self.gateway_seconds.observe(seconds(outcome.total.saturating_sub(outcome.upstream)));
+        if outcome.version.is_some() {
+            self.upstream_seconds.observe(seconds(outcome.upstream));
+        }
+        if let Some(failed) = &outcome.fallback {
+            route.failure(&self.fallbacks, failed);
+        }
     }
+}
+
+impl RouteCells {
+    fn of(metrics: &Metrics, snapshot: &Snapshot, name: &Name, plan: &Plan) -> RouteCells {
+        let service = plan.forward.as_ref().map(|forward| snapshot.config.service(forward.service));
+        let versions: Vec<Name> =
+            service.iter().flat_map(|service| &service.versions).map(|version| version.name.clone()).collect();
+        let flags = plan.flags.iter().map(|flag| {
+            let definition = flag.id.and_then(|id| snapshot.flags.get(id).definition.as_ref());
+            let variants = definition.iter().flat_map(|definition| &definition.variants);
+            FlagCells::new(metrics, flag.key.clone(), variants.map(|(name, _)| name.clone()))
+        });
+        let service = service.map_or_else(|| "".into(), |service| service.name.clone());
+        RouteCells::new(metrics, name.clone(), service, &versions, flags.collect())
+    }
+
+    fn new(
+        metrics: &Metrics,
+        name: Name,
+        service: Name,
+        versions: &[Name],
+        flags: Vec<FlagCells>,
+    ) -> RouteCells {
+        let nobody: Name = "".into();
+        let version = |version: &Name| VersionCells {
+            requests: CLASSES.map(|class| Cell::new(&metrics.requests, [&name, &service, version, class])),
+            failures: FAILURES.map(|why| Cell::new(&metrics.fallbacks, [&name, version, why])),
+            name: version.clone(),
+        };
+        let trouble = |trouble: Trouble| {
+            let cell = Cell::new(&metrics.fallbacks, [&name, FROM_FLAG, trouble.label()]);
+            (cell, metrics.limiters.get(&name, trouble.label()))
+        };
+        RouteCells {
+            versions: versions.iter().chain([&nobody]).map(version).collect(),
+            flags,
+            troubles: Trouble::ALL.into_iter().map(trouble).collect(),
+            failure_lines: metrics.limiters.get(&name, "version"),
+            name,
+            service,
+        }
+    }
+
+    fn version(&self, id: Option<VersionId>) -> &VersionCells {
+        let nobody = self.versions.len() - 1; // `new` puts one there.
+        self.versions[..nobody].get(id.map_or(nobody, |id| id.0)).unwrap_or(&self.versions[nobody])
+    }
+
+    fn request(&self, counters: &Bounded<4>, outcome: &Outcome) {
+        let version = self.version(outcome.version);
+        let class = match outcome.status {
+            100..=599 => usize::from(outcome.status / 100),
+            _ => 0,
+        };
+        version.requests[class]
+            .count(counters, || [&self.name, &self.service, &version.name, CLASSES[class]]);
+    }
+
+    fn trouble(&self, counters: &Bounded<3>, trouble: Trouble) {
+        let (cell, lines) = &self.troubles[trouble as usize];
+        cell.count(counters, || [&self.name, FROM_FLAG, trouble.label()]);
+        if let Some(held_back) = lines.pass(uptime()) {
+            let flag = self.flags.first().map_or("", |flag| &*flag.key);
+            tracing::warn!(route = &*self.name, flag, why = trouble.label(), held_back, "flag trouble: the default version serves");
+        }
+    }
+
+    fn failure(&self, counters: &Bounded<3>, failed: &Attempted) {
+        let version = self.version(Some(failed.version));
+        let labels = || [&*self.name, &*version.name, failed.why];
+        match FAILURES.iter().position(|why| *why == failed.why) {
+            Some(why) => version.failures[why].count(counters, labels),
+            None => counters.get(labels()).inc(),
+        }
+        if let Some(held_back) = self.failure_lines.pass(uptime()) {
+            tracing::warn!(
+                route = &*self.name, service = &*self.service, version = &*version.name, why = failed.why,
+                held_back, "a version failed: the default version serves"
+            );
+        }
+    }
+}
+
+/// The label `from` of a fallback that a flag is to blame for.
+const FROM_FLAG: &str = "flag";
+
+impl FlagCells {
+    fn new(metrics: &Metrics, key: Name, variants: impl Iterator<Item = Name>) -> FlagCells {
+        let variants = variants.chain(["".into()]).map(|variant| {
+            let cells = Reason::ALL
+                .map(|reason| Cell::new(&metrics.evaluations, [&key, &variant, reason.label()]));
+            (variant, cells)
+        });
+        FlagCells { variants: variants.collect(), key }
+    }
+
+    fn count(&self, counters: &Bounded<3>, resolved: &Resolved) {
+        let none = self.variants.len() - 1; // `new` puts one there.
+        let index = resolved.variant.map_or(none, |variant| none.min(variant.0 as usize));
+        let (variant, cells) = &self.variants[index];
+        let reason = resolved.reason;
+        cells[reason as usize].count(counters, || [&self.key, variant, reason.label()]);
+    }
+}
+
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
 }

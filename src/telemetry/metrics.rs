@@ -1,17 +1,247 @@
 //! The metrics and their names; one registry a process.
+//!
+//! Labels never carry what a client sent. Those that come from definitions are bounded in number and length.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::{
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+
+use super::bounded::Bounded;
+use super::limiter::Limiters;
+use crate::config::ProblemKind;
+use crate::decide::Trouble;
+use crate::flag::Reason;
+
+/// What became of something new on disk: the label `result` of `flagway_reloads_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reload {
+    /// A new snapshot is live.
+    Published,
+    /// It changes nothing.
+    Unchanged,
+    /// It cannot be used; what served before serves on.
+    Refused,
+}
 
 /// All metrics.
 #[derive(Debug)]
-pub struct Metrics {}
+pub struct Metrics {
+    registry: Registry,
+    pub(super) requests: Bounded<4>,
+    pub(super) evaluations: Bounded<3>,
+    pub(super) fallbacks: Bounded<3>,
+    pub(super) gateway_seconds: Histogram,
+    pub(super) upstream_seconds: Histogram,
+    pub(super) access_log_dropped: IntCounter,
+    /// Not metrics, but bounded with them and as long-lived.
+    pub(super) limiters: Limiters,
+    reloads: [IntCounter; 3],
+    snapshot_info: IntGaugeVec,
+    present_revision: Mutex<Option<String>>,
+    source_age: GaugeVec,
+    problems: IntGaugeVec,
+}
+
+/// Classes of status: `1xx` to `5xx`, and `none` when the client got no answer.
+pub(super) const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// Why an attempt can fail, as far as its counters are kept ready; anything else is counted too, only slower.
+pub(super) const FAILURES: [&str; 8] =
+    ["connect", "tls", "timeout", "closed", "status", "protocol", "no_endpoint", "failed"];
+
+/// Upper bounds in seconds: the gateway's own part is tens of microseconds, an upstream's up to half a minute.
+const SECONDS: [f64; 18] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0,
+];
 
 impl Metrics {
     /// Registers everything. `max_series` bounds the series of each metric whose labels come from definitions.
-    pub fn new(_max_series: usize) -> Metrics {
-        todo!()
+    pub fn new(max_series: usize) -> Metrics {
+        let registry = Registry::new();
+        let requests = Opts::new("flagway_requests_total", "Requests by route, version that served and status class.");
+        let evaluations = Opts::new("flagway_evaluations_total", "Flag evaluations by variant and reason.");
+        let fallbacks = Opts::new(
+            "flagway_fallbacks_total",
+            "Requests sent to the default version because a flag (from=\"flag\") or another version failed.",
+        );
+        let whys = FAILURES.len() + Trouble::ALL.len();
+        let seconds = histogram(&registry);
+        let reloads = counters(&registry, "flagway_reloads_total", "Changes on disk by what became of them.", "result");
+        let build_info = gauges(&registry, "flagway_build_info", "The version of Flagway that runs.", "version");
+        build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let problems = gauges(&registry, "flagway_problems", "Problems of the present configuration and flags.", "kind");
+        for kind in ProblemKind::ALL {
+            problems.with_label_values(&[kind.label()]);
+        }
+        let access_log_dropped = registered(
+            &registry,
+            IntCounter::new("flagway_access_log_dropped_total", "Access log lines that were not written."),
+        );
+        let source_age = Opts::new(
+            "flagway_source_age_seconds",
+            "Seconds since a source was last read and found good; NaN when it never was.",
+        );
+        Metrics {
+            requests: Bounded::new(
+                &registry, requests, ["route", "service", "version", "class"], 3, CLASSES.len(), max_series,
+            ),
+            evaluations: Bounded::new(
+                &registry, evaluations, ["flag", "variant", "reason"], 2, Reason::ALL.len(), max_series,
+            ),
+            fallbacks: Bounded::new(&registry, fallbacks, ["route", "from", "why"], 2, whys, max_series),
+            gateway_seconds: seconds.with_label_values(&["gateway"]),
+            upstream_seconds: seconds.with_label_values(&["upstream"]),
+            access_log_dropped,
+            limiters: Limiters::new(max_series),
+            reloads: ["published", "unchanged", "refused"].map(|result| reloads.with_label_values(&[result])),
+            snapshot_info: gauges(
+                &registry, "flagway_snapshot_info", "1 for the revision that is live.", "revision",
+            ),
+            present_revision: Mutex::default(),
+            source_age: registered(&registry, GaugeVec::new(source_age, &["source"])),
+            problems,
+            registry,
+        }
+    }
+
+    /// Counts a reload.
+    pub fn reloaded(&self, result: Reload) {
+        self.reloads[result as usize].inc();
+    }
+
+    /// Makes a revision the one that is live.
+    pub(super) fn set_revision(&self, revision: &str) {
+        let mut present = self.present_revision.lock().unwrap_or_else(PoisonError::into_inner);
+        if present.as_deref() == Some(revision) {
+            return;
+        }
+        self.snapshot_info.with_label_values(&[revision]).set(1);
+        if let Some(before) = present.replace(revision.to_owned()) {
+            // It was set above, once: it can be removed.
+            let _ = self.snapshot_info.remove_label_values(&[&before]);
+        }
+    }
+
+    /// Replaces the ages of all sources: since each was last read and found good, none if it never was.
+    pub fn set_sources<'a>(&self, sources: impl Iterator<Item = (&'a str, Option<Duration>)>) {
+        self.source_age.reset();
+        for (name, age) in sources {
+            self.source_age.with_label_values(&[name]).set(age.map_or(f64::NAN, |age| age.as_secs_f64()));
+        }
+    }
+
+    /// Replaces the number of problems of each kind.
+    pub fn set_problems(&self, problems: impl Iterator<Item = ProblemKind>) {
+        let mut counts = ProblemKind::ALL.map(|_| 0);
+        for kind in problems {
+            counts[kind as usize] += 1;
+        }
+        for (kind, count) in ProblemKind::ALL.iter().zip(counts) {
+            self.problems.with_label_values(&[kind.label()]).set(count);
+        }
     }
 
     /// Prometheus' text format.
     pub fn encode(&self) -> String {
-        todo!()
+        // It fails only for a metric without a name.
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+fn histogram(registry: &Registry) -> HistogramVec {
+    let opts = HistogramOpts::new(
+        "flagway_request_seconds",
+        "Seconds of a request: waiting for the upstream, and the rest of it in the gateway.",
+    );
+    registered(registry, HistogramVec::new(opts.buckets(SECONDS.to_vec()), &["part"]))
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, label: &str) -> IntCounterVec {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), &[label]))
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, label: &str) -> IntGaugeVec {
+    registered(registry, IntGaugeVec::new(Opts::new(name, help), &[label]))
+}
+
+/// Names are our own constants: they are valid, and each is registered once.
+fn registered<C: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: prometheus::Result<C>,
+) -> C {
+    let metric = metric.expect("a metric's name and labels are valid");
+    registry.register(Box::new(metric.clone())).expect("a metric is registered once");
+    metric
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shows(metrics: &Metrics, line: &str) -> bool {
+        metrics.encode().lines().any(|shown| shown == line)
+    }
+
+    #[test]
+    fn only_the_present_revision_is_shown() {
+        let metrics = Metrics::new(100);
+        metrics.set_revision("aaaaaaaaaaaa");
+        metrics.set_revision("bbbbbbbbbbbb");
+        metrics.set_revision("bbbbbbbbbbbb");
+        assert!(shows(&metrics, "flagway_snapshot_info{revision=\"bbbbbbbbbbbb\"} 1"));
+        assert!(!metrics.encode().contains("aaaaaaaaaaaa"));
+    }
+
+    #[test]
+    fn every_kind_of_problem_is_shown_with_its_number() {
+        let metrics = Metrics::new(100);
+        metrics.set_problems([ProblemKind::Source, ProblemKind::Config, ProblemKind::Source].into_iter());
+        assert!(shows(&metrics, "flagway_problems{kind=\"source\"} 2"));
+        assert!(shows(&metrics, "flagway_problems{kind=\"config\"} 1"));
+        assert!(shows(&metrics, "flagway_problems{kind=\"over_budget\"} 0"));
+        metrics.set_problems(std::iter::empty());
+        for kind in ProblemKind::ALL {
+            assert!(shows(&metrics, &format!("flagway_problems{{kind=\"{}\"}} 0", kind.label())));
+        }
+    }
+
+    #[test]
+    fn sources_that_are_gone_from_the_configuration_are_gone_from_the_metric() {
+        let metrics = Metrics::new(100);
+        metrics.set_sources([("file:a.json", Some(Duration::from_millis(1500))), ("file:b.json", None)].into_iter());
+        assert!(shows(&metrics, "flagway_source_age_seconds{source=\"file:a.json\"} 1.5"));
+        assert!(shows(&metrics, "flagway_source_age_seconds{source=\"file:b.json\"} NaN"));
+        metrics.set_sources([("file:b.json", Some(Duration::ZERO))].into_iter());
+        assert!(!metrics.encode().contains("a.json"));
+    }
+
+    #[test]
+    fn reloads_are_counted_by_result_from_zero() {
+        let metrics = Metrics::new(100);
+        metrics.reloaded(Reload::Refused);
+        assert!(shows(&metrics, "flagway_reloads_total{result=\"published\"} 0"));
+        assert!(shows(&metrics, "flagway_reloads_total{result=\"unchanged\"} 0"));
+        assert!(shows(&metrics, "flagway_reloads_total{result=\"refused\"} 1"));
+    }
+
+    #[test]
+    fn label_values_are_escaped() {
+        let metrics = Metrics::new(100);
+        metrics.evaluations.get(["a\"b\\c\nd", "on", "static"]).inc();
+        assert!(shows(
+            &metrics,
+            r#"flagway_evaluations_total{flag="a\"b\\c\nd",reason="static",variant="on"} 1"#
+        ));
+    }
+
+    #[test]
+    fn the_build_is_told() {
+        let line = format!("flagway_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
+        assert!(shows(&Metrics::new(1), &line));
     }
 }
