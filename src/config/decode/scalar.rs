@@ -23,10 +23,8 @@ const REGEX_BYTES: usize = 1 << 20;
 pub fn text(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Name> {
     let Some(scalar) = item.node.scalar() else { return decoder.wrong(item) };
     let is_text = scalar.written.is_some() || matches!(scalar.value(), Value::String(_));
-    if !is_text && !(item.is_key && !scalar.text.is_empty()) {
-        return decoder.wrong(item);
-    }
-    Some(scalar.text.clone())
+    let is_key = item.is_key && !scalar.text.is_empty();
+    if is_text || is_key { Some(scalar.text.clone()) } else { decoder.wrong(item) }
 }
 
 /// Text that passes a test; the item's type says which.
