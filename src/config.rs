@@ -8,9 +8,11 @@ pub mod context;
 mod decode;
 mod environment;
 pub mod listener;
+mod markdown;
 pub mod problem;
 mod reference;
 pub mod route;
+mod schema;
 pub mod service;
 pub mod tree;
 
@@ -22,7 +24,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use markdown::markdown;
 pub use problem::{Place, Problem, ProblemKind, Severity};
+pub use schema::{flags_schema, schema};
 
 use sha2::{Digest, Sha256};
 
@@ -109,9 +113,9 @@ impl Config {
 /// Which of flagd's bucket hashes `fractional` uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FractionalVersion {
-    /// Of the texts of flag and key: flagd 0.15 and its SDKs until 2026-10.
+    /// Over the text itself; other values than text do not count. As flagd 0.15 and 0.16.
     V2,
-    /// Of their CBOR, which knows types too: where the ecosystem goes.
+    /// Over its deterministic CBOR, so that numbers and booleans count too. As flagd's newer engines.
     #[default]
     V3,
 }
