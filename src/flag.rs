@@ -8,16 +8,20 @@ mod compile;
 pub mod definition;
 pub mod document;
 mod eval;
+mod evaluators;
 mod fault;
 pub mod json_context;
+mod locate;
 mod murmur3;
 mod operators;
+mod reading;
 pub mod resolution;
 mod rule;
 pub mod set;
 mod trace;
 pub mod value;
 mod variants;
+mod yaml;
 
 pub use definition::{Definition, Entry, FlagState};
 pub use document::{Document, Format};
@@ -55,3 +59,6 @@ pub trait Context {
     /// `$flagd.timestamp`: Unix time in seconds.
     fn timestamp(&self) -> i64;
 }
+
+#[cfg(test)]
+mod tests;

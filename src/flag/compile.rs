@@ -319,9 +319,13 @@ impl<'r> Compiler<'r> {
             sum = sum.saturating_add(weight);
             table.push((sum, variant));
         }
-        if sum == 0 || sum > fractional::MAX_SUM {
+        let too_large = sum > fractional::MAX_SUM;
+        // With a unit that may turn out to be a bucket, nothing may still become something.
+        if too_large || (sum == 0 && skip == 0) {
             let found = format!("the weights add up to {sum}, so nobody falls into any bucket");
             self.warn(|path| Fault::warning(path, found).expected("a sum from 1 to 2147483647"));
+        }
+        if too_large {
             return Split::Nothing;
         }
         let fixed = table.into_iter().enumerate().map(|(at, (end, variant))| {

@@ -308,8 +308,10 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
                 let sum = table.last().map_or(0, |(end, _)| *end);
                 let bucket = fractional::bucket(hash, sum);
                 let at = table.partition_point(|(end, _)| *end <= bucket);
+                // None when all weights are 0.
+                let Some((_, literal)) = table.get(at) else { return Ok(null) };
                 self.witness.note(|| told(bucket, sum, at, table.len()));
-                return Ok(table.get(at).map_or(null, |(_, literal)| Pick::Literal(literal)));
+                return Ok(Pick::Literal(literal));
             }
             Split::Fixed(table) => {
                 let mut start = 0;

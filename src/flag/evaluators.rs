@@ -1,0 +1,112 @@
+//! Putting `$evaluators` in where a rule refers to them: `{"$ref": "name"}`, structurally.
+//!
+//! References may nest; cycles are refused. What comes out is bounded in depth and size, counted while it grows, so that
+//! doubling references cost no more than the bound.
+
+use serde_json::{Map, Value as Json};
+
+use super::fault::{Fault, did_you_mean, quoted};
+use crate::config::FlagLimits;
+
+/// Nesting that is refused whatever the limits say: an evaluation recurses as deep as its rule.
+const DEEPEST: usize = 128;
+
+/// The evaluators of a document.
+#[derive(Debug)]
+pub struct Evaluators<'d> {
+    by_name: &'d Map<String, Json>,
+    max_depth: usize,
+    max_values: usize,
+    /// Values that all rules of the document may still have.
+    left: usize,
+}
+
+/// One rule's resolution under way.
+struct Resolver<'s, 'd> {
+    evaluators: &'s Evaluators<'d>,
+    path: &'s str,
+    values: usize,
+    /// Names of the evaluators being put in.
+    within: Vec<&'d str>,
+}
+
+impl<'d> Evaluators<'d> {
+    /// Evaluators by name; `values` is how many values all rules may have together.
+    pub fn new(by_name: &'d Map<String, Json>, limits: &FlagLimits, values: usize) -> Self {
+        let max_depth = limits.rule_depth.min(DEEPEST);
+        Evaluators { by_name, max_depth, max_values: limits.rule_nodes, left: values }
+    }
+
+    /// A rule with every reference put in. `path` is the rule's path, for the fault.
+    pub fn resolve(&mut self, rule: &'d Json, path: &str) -> Result<Json, Fault> {
+        let mut resolver = Resolver { evaluators: self, path, values: 0, within: Vec::new() };
+        let resolved = resolver.copy(rule, 1);
+        let values = resolver.values;
+        self.left = self.left.saturating_sub(values);
+        resolved
+    }
+}
+
+impl<'d> Resolver<'_, 'd> {
+    /// Copies and counts at once: nothing grows that was not counted. An operator with its arguments is one level.
+    fn copy(&mut self, json: &'d Json, depth: usize) -> Result<Json, Fault> {
+        self.count(depth)?;
+        match json {
+            Json::Object(map) if map.len() == 1 && map.contains_key("$ref") => self.put_in(&map["$ref"], depth),
+            Json::Object(map) => {
+                let copy = map.iter().map(|(key, value)| {
+                    let value = match value {
+                        Json::Array(items) => self.list(items, depth),
+                        other => self.copy(other, depth + 1),
+                    };
+                    value.map(|value| (key.clone(), value))
+                });
+                copy.collect::<Result<_, _>>().map(Json::Object)
+            }
+            Json::Array(items) => self.list(items, depth),
+            scalar => Ok(scalar.clone()),
+        }
+    }
+
+    fn list(&mut self, items: &'d [Json], depth: usize) -> Result<Json, Fault> {
+        self.count(depth)?;
+        items.iter().map(|item| self.copy(item, depth + 1)).collect::<Result<_, _>>().map(Json::Array)
+    }
+
+    fn put_in(&mut self, name: &Json, depth: usize) -> Result<Json, Fault> {
+        let Some(name) = name.as_str() else {
+            return Err(Fault::error(self.path, "a `$ref` that is no text").expected("the name of an evaluator"));
+        };
+        let Some((name, evaluator)) = self.evaluators.by_name.get_key_value(name) else {
+            let fix = did_you_mean(name, self.evaluators.by_name.keys().map(String::as_str));
+            let found = format!("there is no evaluator {}", quoted(name));
+            return Err(Fault::error(self.path, found).expected("a name under `$evaluators`").maybe_fix(fix));
+        };
+        if self.within.contains(&name.as_str()) {
+            let chain: Vec<_> = self.within.iter().copied().chain([name.as_str()]).map(quoted).collect();
+            let found = format!("evaluators refer to each other in a circle: {}", chain.join(" → "));
+            return Err(Fault::error(self.path, found));
+        }
+        self.within.push(name);
+        let copy = self.copy(evaluator, depth);
+        self.within.pop();
+        copy
+    }
+
+    fn count(&mut self, depth: usize) -> Result<(), Fault> {
+        let Evaluators { max_depth, max_values, left, .. } = *self.evaluators;
+        self.values += 1;
+        if depth > max_depth + 1 {
+            let found = format!("the rule is nested more than {max_depth} operators deep");
+            return Err(Fault::error(self.path, found).expected("fewer levels, or a greater `rule_depth` (at most 128)"));
+        }
+        if self.values > max_values {
+            let found = format!("the rule has more than {max_values} values with its `$ref`s put in");
+            return Err(Fault::error(self.path, found).expected("a smaller rule, or a greater `rule_nodes`"));
+        }
+        if self.values > left {
+            return Err(Fault::error(self.path, "all rules of this document together are too large with their `$ref`s put in"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,275 @@
+//! Where the keys of a document stand: from paths such as `flags.checkout.targeting.if[0]` to lines.
+//!
+//! Values carry no places, so that documents without a problem stay cheap: the text is walked once more, only into what
+//! is wanted. A path that stands nowhere, as inside a `$ref` that was put in, has the place of the nearest one above it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Parser};
+
+use super::Format;
+use super::fault::{push_index, push_key};
+use crate::config::Place;
+
+/// Longest line that is shown, in bytes; a longer one is likely no line that anybody wrote.
+const LONGEST_LINE: usize = 400;
+
+/// The lines of a text, to show where something stands.
+#[derive(Debug)]
+pub struct Lines<'t> {
+    file: Arc<str>,
+    text: &'t str,
+    /// A line and where it starts: the next one is found from there.
+    last: (u32, usize),
+}
+
+impl<'t> Lines<'t> {
+    /// The lines of a file's text.
+    pub fn new(file: &Arc<str>, text: &'t str) -> Lines<'t> {
+        Lines { file: file.clone(), text, last: (1, 0) }
+    }
+
+    /// A place by line and column.
+    pub fn place(&mut self, line: u32, column: u32, width: u32) -> Place {
+        let text = self.line(line);
+        let text = if text.len() > LONGEST_LINE { "" } else { text };
+        Place { file: self.file.clone(), line, column, text: text.into(), width: width.max(1) }
+    }
+
+    /// A place whose column counts bytes, from 1.
+    pub fn place_by_byte(&mut self, line: u32, column: u32) -> Place {
+        let before = self.line(line).get(..column.saturating_sub(1) as usize);
+        self.place(line, before.map_or(column.max(1), |before| before.chars().count() as u32 + 1), 1)
+    }
+
+    /// The text of a line, at most a little more than is shown.
+    fn line(&mut self, line: u32) -> &'t str {
+        if line < self.last.0 {
+            self.last = (1, 0);
+        }
+        while self.last.0 < line {
+            let Some(end) = self.text[self.last.1..].find('\n') else { return "" };
+            self.last = (self.last.0 + 1, self.last.1 + end + 1);
+        }
+        let rest = &self.text.as_bytes()[self.last.1..];
+        let rest = &rest[..rest.len().min(LONGEST_LINE + 1)];
+        let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        // Where the cut falls inside a character, the line is too long to be shown anyway.
+        self.text.get(self.last.1..self.last.1 + end).map_or("", |line| line.trim_end_matches('\r'))
+    }
+}
+
+/// The places of some paths of one document.
+#[derive(Debug)]
+pub struct Places<'t> {
+    lines: Lines<'t>,
+    /// Every wanted path and all above it.
+    wanted: HashMap<String, Option<Place>>,
+}
+
+impl<'t> Places<'t> {
+    /// Finds the places of all these paths in one walk.
+    pub fn find(
+        file: &Arc<str>,
+        text: &'t str,
+        format: Format,
+        paths: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Places<'t> {
+        let mut wanted = HashMap::new();
+        for path in paths {
+            for above in ancestors(path.as_ref()) {
+                if wanted.insert(above.to_owned(), None::<Place>).is_some() {
+                    break;
+                }
+            }
+        }
+        let mut places = Places { lines: Lines::new(file, text), wanted };
+        match format {
+            Format::Json => Walk::new(text).value(&mut String::new(), None, &mut places),
+            Format::Yaml => places.walk_yaml(text),
+        }
+        places
+    }
+
+    /// The place of a path, or of the nearest one above it.
+    pub fn of(&self, path: &str) -> Option<Place> {
+        ancestors(path).find_map(|above| self.wanted.get(above)?.clone())
+    }
+
+    fn wants(&self, path: &str) -> bool {
+        path.is_empty() || self.wanted.contains_key(path)
+    }
+
+    fn see(&mut self, path: &str, (line, column, width): (u32, u32, u32)) {
+        if self.wanted.contains_key(path) {
+            let place = self.lines.place(line, column, width);
+            self.wanted.insert(path.to_owned(), Some(place));
+        }
+    }
+
+    fn walk_yaml(&mut self, text: &str) {
+        let mut path = String::new();
+        // Of each open list or mapping: where its own path ends, and the number of its next item; none for a mapping.
+        let mut open: Vec<(usize, Option<usize>)> = Vec::new();
+        let mut key_is_next = false;
+        for (event, span) in Parser::new_from_str(text).map_while(Result::ok) {
+            let mark = (span.start.line() as u32, span.start.col() as u32 + 1, span.len() as u32);
+            let begins = matches!(event, Event::MappingStart(..) | Event::SequenceStart(..));
+            let node = begins || matches!(event, Event::Scalar(..) | Event::Alias(_));
+            match (open.last_mut(), &event) {
+                (Some((_, None)), Event::Scalar(text, ..)) if key_is_next => {
+                    push_key(&mut path, text);
+                    self.see(&path, mark);
+                    key_is_next = false;
+                    continue;
+                }
+                (Some((end, Some(index))), _) if node => {
+                    path.truncate(*end);
+                    push_index(&mut path, *index);
+                    *index += 1;
+                    self.see(&path, if begins { (mark.0, mark.1, 1) } else { mark });
+                }
+                _ => {}
+            }
+            match event {
+                Event::MappingStart(..) => open.push((path.len(), None)),
+                Event::SequenceStart(..) => open.push((path.len(), Some(0))),
+                Event::MappingEnd | Event::SequenceEnd => {
+                    open.pop();
+                }
+                _ => {}
+            }
+            // At a mapping's start, or after one of its values, a key comes.
+            if let Some((end, None)) = open.last() {
+                path.truncate(*end);
+                key_is_next = true;
+            }
+        }
+    }
+}
+
+/// The path itself, then what it lies in, up to its first key.
+fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| path.rfind(['.', '[']).map(|end| &path[..end]))
+}
+
+/// Walks JSON that is known to be valid; anything else only ends the walk.
+struct Walk<'t> {
+    text: &'t str,
+    at: usize,
+    /// How far lines and columns have been counted.
+    counted: usize,
+    line: u32,
+    column: u32,
+}
+
+impl<'t> Walk<'t> {
+    fn new(text: &'t str) -> Walk<'t> {
+        Walk { text, at: 0, counted: 0, line: 1, column: 1 }
+    }
+
+    /// Recurses into wanted values alone, which are as deep as a path, no deeper. `key` is where the value's key stands.
+    fn value(&mut self, path: &mut String, key: Option<(u32, u32, u32)>, places: &mut Places) {
+        self.blanks();
+        let opening = self.peek();
+        if !places.wants(path) {
+            return self.skip();
+        }
+        if !path.is_empty() {
+            let mark = key.unwrap_or_else(|| self.mark(1));
+            places.see(path, mark);
+        }
+        if !matches!(opening, Some(b'{' | b'[')) {
+            return self.skip();
+        }
+        self.at += 1;
+        let end = path.len();
+        for index in 0.. {
+            self.blanks();
+            match self.peek() {
+                None => return,
+                Some(b'}' | b']') => {
+                    self.at += 1;
+                    return;
+                }
+                _ => {}
+            }
+            let mut key = None;
+            if opening == Some(b'{') {
+                let start = self.at;
+                self.skip();
+                let token = self.text.get(start..self.at).unwrap_or_default();
+                let Ok(name) = serde_json::from_str::<String>(token) else { return };
+                let stop = std::mem::replace(&mut self.at, start);
+                key = Some(self.mark(token.chars().count() as u32));
+                self.at = stop;
+                push_key(path, &name);
+            } else {
+                push_index(path, index);
+            }
+            self.value(path, key, places);
+            path.truncate(end);
+        }
+    }
+
+    /// Passes over a value, however deep.
+    fn skip(&mut self) {
+        let mut depth = 0_usize;
+        self.blanks();
+        while let Some(byte) = self.peek() {
+            self.at += 1;
+            match byte {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                b'"' => self.string(),
+                _ => {
+                    let rest = &self.text.as_bytes()[self.at..];
+                    let end = rest.iter().position(|byte| b",:]}[{\"\n\r\t ".contains(byte)).unwrap_or(rest.len());
+                    self.at += end;
+                }
+            }
+            if depth == 0 {
+                return;
+            }
+            self.blanks();
+        }
+    }
+
+    /// The rest of a string whose quote was taken.
+    fn string(&mut self) {
+        while let Some(byte) = self.peek() {
+            self.at += 1;
+            match byte {
+                b'"' => return,
+                b'\\' => self.at += 1,
+                _ => {}
+            }
+        }
+    }
+
+    fn blanks(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r' | b',' | b':') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Line, column and width here; counted on from the last place, so that a whole walk counts the text once.
+    fn mark(&mut self, width: u32) -> (u32, u32, u32) {
+        let passed = &self.text.as_bytes()[self.counted.min(self.at)..self.at.min(self.text.len())];
+        for byte in passed {
+            match byte {
+                b'\n' => (self.line, self.column) = (self.line + 1, 1),
+                // Continuation bytes are no characters.
+                0x80..=0xbf => {}
+                _ => self.column += 1,
+            }
+        }
+        self.counted = self.at;
+        (self.line, self.column, width)
+    }
+}
