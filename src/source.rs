@@ -1,10 +1,25 @@
 //! Sources keep flag definitions fresh: read, keep the last good, merge, build a snapshot, hand it on.
 //!
-//! Everything here runs on a thread of its own, never on a request's. A document that does not parse changes nothing; a flag
-//! that does not compile keeps its own last good definition. Nothing here knows who takes the snapshots.
+//! Everything here runs on threads of its own, never on a request's: one watches and reads, one parses, builds and
+//! publishes, one writes last good flags to disk. A document that does not parse changes nothing; a flag that does not
+//! compile keeps its own last good definition. Nothing here knows who takes the snapshots.
 
+pub mod checked;
 pub mod keeper;
+pub mod last_good;
 pub mod status;
 
-pub use keeper::{Keeper, Wake};
+mod configuration;
+mod disk;
+mod eye;
+mod journal;
+mod kept;
+mod paths;
+mod sight;
+mod watch;
+
+pub use checked::{Checked, check};
+pub use keeper::Keeper;
+pub use last_good::LastGood;
 pub use status::{SourceState, SourceStatus, Status};
+pub use watch::Wake;

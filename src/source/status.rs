@@ -5,9 +5,10 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 
 use crate::config::Problem;
+use crate::telemetry::Metrics;
 
 /// Read by anyone at any time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Status {
     /// One for each configured source, in order.
     pub sources: ArcSwap<Vec<SourceStatus>>,
@@ -37,6 +38,15 @@ pub enum SourceState {
 }
 
 impl Status {
+    /// Brings the metrics about sources and problems up to date, for a scrape. `snapshot` are the problems of the one that serves.
+    pub fn measure(&self, metrics: &Metrics, snapshot: &[Problem], now: SystemTime) {
+        let sources = self.sources.load();
+        let age = |fresh: SystemTime| now.duration_since(fresh).unwrap_or_default();
+        metrics.set_sources(sources.iter().map(|source| (&*source.name, source.fresh.map(age))));
+        let problems = self.problems.load();
+        metrics.set_problems(problems.iter().chain(snapshot).map(|problem| problem.kind));
+    }
+
     /// Whether every source has given flags at least once, now or before a restart.
     pub fn loaded(&self) -> bool {
         self.sources.load().iter().all(|source| source.state != SourceState::Missing)

@@ -105,7 +105,14 @@ mod tests {
     use prometheus::core::Collector;
 
     fn counter(max_series: usize) -> Bounded<2> {
-        Bounded::new(&Registry::new(), Opts::new("things_total", "Things."), ["flag", "reason"], 1, 2, max_series)
+        Bounded::new(
+            &Registry::new(),
+            Opts::new("things_total", "Things."),
+            ["flag", "reason"],
+            1,
+            2,
+            max_series,
+        )
     }
 
     fn series(counter: &Bounded<2>) -> usize {

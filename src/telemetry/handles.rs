@@ -67,7 +67,10 @@ impl Handles {
     pub fn resolve(metrics: &Metrics, snapshot: &Snapshot) -> Handles {
         metrics.set_revision(snapshot.revision.as_str());
         let routes = snapshot.config.routes.iter().zip(&snapshot.plans);
-        Handles::of(metrics, routes.map(|(route, plan)| RouteCells::of(metrics, snapshot, &route.name, plan)).collect())
+        Handles::of(
+            metrics,
+            routes.map(|(route, plan)| RouteCells::of(metrics, snapshot, &route.name, plan)).collect(),
+        )
     }
 
     fn of(metrics: &Metrics, routes: Vec<RouteCells>) -> Handles {
@@ -111,8 +114,11 @@ impl Handles {
 impl RouteCells {
     fn of(metrics: &Metrics, snapshot: &Snapshot, name: &Name, plan: &Plan) -> RouteCells {
         let service = plan.forward.as_ref().map(|forward| snapshot.config.service(forward.service));
-        let versions: Vec<Name> =
-            service.iter().flat_map(|service| &service.versions).map(|version| version.name.clone()).collect();
+        let versions: Vec<Name> = service
+            .iter()
+            .flat_map(|service| &service.versions)
+            .map(|version| version.name.clone())
+            .collect();
         let flags = plan.flags.iter().map(|flag| {
             let definition = flag.id.and_then(|id| snapshot.flags.get(id).definition.as_ref());
             let variants = definition.iter().flat_map(|definition| &definition.variants);
@@ -169,7 +175,13 @@ impl RouteCells {
         cell.count(counters, || [&self.name, FROM_FLAG, trouble.label()]);
         if let Some(held_back) = lines.pass(uptime()) {
             let flag = self.flags.first().map_or("", |flag| &*flag.key);
-            tracing::warn!(route = &*self.name, flag, why = trouble.label(), held_back, "flag trouble: the default version serves");
+            tracing::warn!(
+                route = &*self.name,
+                flag,
+                why = trouble.label(),
+                held_back,
+                "flag trouble: the default version serves"
+            );
         }
     }
 
@@ -182,8 +194,12 @@ impl RouteCells {
         }
         if let Some(held_back) = self.failure_lines.pass(uptime()) {
             tracing::warn!(
-                route = &*self.name, service = &*self.service, version = &*version.name, why = failed.why,
-                held_back, "a version failed: the default version serves"
+                route = &*self.name,
+                service = &*self.service,
+                version = &*version.name,
+                why = failed.why,
+                held_back,
+                "a version failed: the default version serves"
             );
         }
     }
@@ -195,8 +211,8 @@ const FROM_FLAG: &str = "flag";
 impl FlagCells {
     fn new(metrics: &Metrics, key: Name, variants: impl Iterator<Item = Name>) -> FlagCells {
         let variants = variants.chain(["".into()]).map(|variant| {
-            let cells = Reason::ALL
-                .map(|reason| Cell::new(&metrics.evaluations, [&key, &variant, reason.label()]));
+            let cells =
+                Reason::ALL.map(|reason| Cell::new(&metrics.evaluations, [&key, &variant, reason.label()]));
             (variant, cells)
         });
         FlagCells { variants: variants.collect(), key }

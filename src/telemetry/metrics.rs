@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use super::bounded::Bounded;
@@ -63,7 +63,8 @@ impl Metrics {
     /// Registers everything. `max_series` bounds the series of each metric whose labels come from definitions.
     pub fn new(max_series: usize) -> Metrics {
         let registry = Registry::new();
-        let requests = Opts::new("flagway_requests_total", "Requests by route, version that served and status class.");
+        let requests =
+            Opts::new("flagway_requests_total", "Requests by route, version that served and status class.");
         let evaluations = Opts::new("flagway_evaluations_total", "Flag evaluations by variant and reason.");
         let fallbacks = Opts::new(
             "flagway_fallbacks_total",
@@ -71,10 +72,13 @@ impl Metrics {
         );
         let whys = FAILURES.len() + Trouble::ALL.len();
         let seconds = histogram(&registry);
-        let reloads = counters(&registry, "flagway_reloads_total", "Changes on disk by what became of them.", "result");
-        let build_info = gauges(&registry, "flagway_build_info", "The version of Flagway that runs.", "version");
+        let reloads =
+            counters(&registry, "flagway_reloads_total", "Changes on disk by what became of them.", "result");
+        let build_info =
+            gauges(&registry, "flagway_build_info", "The version of Flagway that runs.", "version");
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let problems = gauges(&registry, "flagway_problems", "Problems of the present configuration and flags.", "kind");
+        let problems =
+            gauges(&registry, "flagway_problems", "Problems of the present configuration and flags.", "kind");
         for kind in ProblemKind::ALL {
             problems.with_label_values(&[kind.label()]);
         }
@@ -88,10 +92,20 @@ impl Metrics {
         );
         Metrics {
             requests: Bounded::new(
-                &registry, requests, ["route", "service", "version", "class"], 3, CLASSES.len(), max_series,
+                &registry,
+                requests,
+                ["route", "service", "version", "class"],
+                3,
+                CLASSES.len(),
+                max_series,
             ),
             evaluations: Bounded::new(
-                &registry, evaluations, ["flag", "variant", "reason"], 2, Reason::ALL.len(), max_series,
+                &registry,
+                evaluations,
+                ["flag", "variant", "reason"],
+                2,
+                Reason::ALL.len(),
+                max_series,
             ),
             fallbacks: Bounded::new(&registry, fallbacks, ["route", "from", "why"], 2, whys, max_series),
             gateway_seconds: seconds.with_label_values(&["gateway"]),
@@ -100,7 +114,10 @@ impl Metrics {
             limiters: Limiters::new(max_series),
             reloads: ["published", "unchanged", "refused"].map(|result| reloads.with_label_values(&[result])),
             snapshot_info: gauges(
-                &registry, "flagway_snapshot_info", "1 for the revision that is live.", "revision",
+                &registry,
+                "flagway_snapshot_info",
+                "1 for the revision that is live.",
+                "revision",
             ),
             present_revision: Mutex::default(),
             source_age: registered(&registry, GaugeVec::new(source_age, &["source"])),
@@ -213,7 +230,9 @@ mod tests {
     #[test]
     fn sources_that_are_gone_from_the_configuration_are_gone_from_the_metric() {
         let metrics = Metrics::new(100);
-        metrics.set_sources([("file:a.json", Some(Duration::from_millis(1500))), ("file:b.json", None)].into_iter());
+        metrics.set_sources(
+            [("file:a.json", Some(Duration::from_millis(1500))), ("file:b.json", None)].into_iter(),
+        );
         assert!(shows(&metrics, "flagway_source_age_seconds{source=\"file:a.json\"} 1.5"));
         assert!(shows(&metrics, "flagway_source_age_seconds{source=\"file:b.json\"} NaN"));
         metrics.set_sources([("file:b.json", Some(Duration::ZERO))].into_iter());

@@ -1,0 +1,174 @@
+//! The last good definitions of one source, flag by flag, and how those of all sources become one.
+//!
+//! Pure: documents go in, definitions stand. What is wrong with a document is told by whoever parsed it.
+
+use std::sync::Arc;
+
+use crate::flag::{Document, Entry};
+use crate::snapshot::Definitions;
+
+/// What a source says, where it said something usable last.
+#[derive(Debug, Clone, Default)]
+pub struct LastGood {
+    entries: Definitions,
+}
+
+impl LastGood {
+    /// Takes a new document over: what it no longer has goes, what does not compile keeps its last good definition.
+    ///
+    /// From some flags to none is refused unless `allow_empty`: `Err` is how many would have gone.
+    pub fn take(&mut self, document: &Document, allow_empty: bool) -> Result<(), usize> {
+        let good = self.good();
+        if document.flags.is_empty() && good > 0 && !allow_empty {
+            return Err(good);
+        }
+        let entries = document.flags.iter().map(|(key, flag)| {
+            let entry = match (flag, self.entries.get(key)) {
+                (Ok(definition), _) => Entry::Good(definition.clone()),
+                (Err(_), Some(Entry::Good(before))) => Entry::Good(before.clone()),
+                (Err(problems), _) => {
+                    let why = problems.first().map_or("it does not compile", |problem| &problem.found);
+                    Entry::Broken(Arc::from(why))
+                }
+            };
+            (key.clone(), entry)
+        });
+        self.entries = entries.collect();
+        Ok(())
+    }
+
+    /// The definitions and, for flags that never were good, why.
+    pub fn entries(&self) -> &Definitions {
+        &self.entries
+    }
+
+    /// Flags with a usable definition.
+    pub fn good(&self) -> usize {
+        self.entries.values().filter(|entry| matches!(entry, Entry::Good(_))).count()
+    }
+}
+
+/// Joins sources: later ones win, key by key; but a flag that never was good hides no good one.
+pub fn merge<'a>(sources: impl Iterator<Item = &'a LastGood>) -> Definitions {
+    let mut merged = Definitions::new();
+    for source in sources {
+        for (key, entry) in &source.entries {
+            if matches!(entry, Entry::Good(_)) || !matches!(merged.get(key), Some(Entry::Good(_))) {
+                merged.insert(key.clone(), entry.clone());
+            }
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Problem, ProblemKind};
+    use crate::flag::{Definition, FlagState};
+    use std::collections::BTreeMap;
+
+    /// `a1 b! c2`: flag a with the value 1, a b that does not compile, c with the value 2.
+    fn document(text: &str) -> Document {
+        let flags = text.split_whitespace().map(|flag| {
+            let (key, value) = flag.split_at(1);
+            let key: Arc<str> = key.into();
+            (
+                key.clone(),
+                if value == "!" { Err(vec![wrong(&key)]) } else { Ok(Arc::new(definition(&key, value))) },
+            )
+        });
+        Document { flags: flags.collect(), warnings: Vec::new() }
+    }
+
+    fn definition(key: &Arc<str>, value: &str) -> Definition {
+        Definition {
+            key: key.clone(),
+            state: FlagState::Enabled,
+            variants: vec![("v".into(), value.into())],
+            default_variant: None,
+            targeting: None,
+            metadata: BTreeMap::new(),
+            place: None,
+        }
+    }
+
+    fn wrong(key: &str) -> Problem {
+        Problem::error(ProblemKind::Definition, format!("flags.{key}"), "no variants")
+    }
+
+    /// The same notation, back.
+    fn told(entries: &Definitions) -> String {
+        let flags = entries.iter().map(|(key, entry)| match entry {
+            Entry::Good(definition) => {
+                format!("{key}{}", definition.variants[0].1.as_str().unwrap_or_default())
+            }
+            Entry::Broken(why) => {
+                assert_eq!(&**why, "no variants");
+                format!("{key}!")
+            }
+        });
+        flags.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn each_flag_keeps_its_own_last_good_definition() {
+        let table = [
+            ("", "a1 b1", "a1 b1", "a first document is taken"),
+            ("a1 b1", "a2 b1", "a2 b1", "flags update"),
+            ("a1 b1", "a2", "a2", "deleted flags go"),
+            ("a1 b1", "a! b2", "a1 b2", "a broken one keeps what it was while others update"),
+            ("", "a! b1", "a! b1", "one that never was good is broken"),
+            ("a!", "a1", "a1", "and is mended"),
+            ("a1", "b!", "b!", "a deleted flag has no last good"),
+            ("a1 b1", "a! b!", "a1 b1", "all broken is not none"),
+            ("a!", "", "", "nothing good is lost with nothing good"),
+        ];
+        for (before, now, expected, what) in table {
+            let mut good = LastGood::default();
+            good.take(&document(before), false).unwrap();
+            good.take(&document(now), false).unwrap();
+            assert_eq!(told(good.entries()), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_definition_deleted_and_put_back_broken_is_not_revived() {
+        let mut good = LastGood::default();
+        for text in ["a1 b1", "b1", "a! b1"] {
+            good.take(&document(text), false).unwrap();
+        }
+        assert_eq!(told(good.entries()), "a! b1");
+    }
+
+    #[test]
+    fn from_some_flags_to_none_needs_to_be_allowed() {
+        let mut good = LastGood::default();
+        assert_eq!(good.take(&document(""), false), Ok(()));
+        good.take(&document("a1 b1 c!"), false).unwrap();
+        assert_eq!(good.take(&document(""), false), Err(2));
+        assert_eq!(told(good.entries()), "a1 b1 c!");
+        assert_eq!(good.take(&document(""), true), Ok(()));
+        assert_eq!(told(good.entries()), "");
+    }
+
+    #[test]
+    fn later_sources_win_key_by_key() {
+        let table: [(&[&str], &str); 6] = [
+            (&[], ""),
+            (&["a1 b1", "b2 c2"], "a1 b2 c2"),
+            (&["a1", "a2", "a3"], "a3"),
+            (&["a1", "a!"], "a1"),
+            (&["a!", "a1"], "a1"),
+            (&["a!", "a!"], "a!"),
+        ];
+        for (sources, expected) in table {
+            let sources = sources.iter().map(|text| {
+                let mut good = LastGood::default();
+                good.take(&document(text), false).unwrap();
+                good
+            });
+            assert_eq!(told(&merge(sources.collect::<Vec<_>>().iter())), expected);
+        }
+    }
+}

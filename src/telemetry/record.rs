@@ -1,0 +1,167 @@
+//! One line of the access log as JSON.
+//!
+//! Every text is escaped so that no terminal and no line-reader can be fooled, and cut so that no line is long without
+//! end. It holds no header, no query, no address and no attribute value.
+
+use std::io::{self, Write};
+use std::time::SystemTime;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter};
+
+use super::bounded::cut;
+use super::{Outcome, access_log::Line};
+use crate::decide::{Decision, Resolved};
+use crate::snapshot::{Plan, Snapshot};
+
+/// Bytes of the texts that a client chooses.
+const METHOD_BYTES: usize = 32;
+const HOST_BYTES: usize = 255;
+const PATH_BYTES: usize = 4096;
+const ID_BYTES: usize = 128;
+const ERROR_BYTES: usize = 512;
+
+/// Room that most lines fit into.
+const USUAL_BYTES: usize = 640;
+
+/// What one line is made of.
+pub(super) struct Record<'a> {
+    pub(super) time: SystemTime,
+    pub(super) line: Line<'a>,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) decision: Option<&'a Decision>,
+    pub(super) outcome: &'a Outcome,
+    /// The keyed hash of the targeting key.
+    pub(super) key_hash: Option<u64>,
+}
+
+impl Record<'_> {
+    /// The line, with its line break.
+    pub(super) fn to_line(&self) -> Vec<u8> {
+        let mut line = Vec::with_capacity(USUAL_BYTES);
+        let mut json = serde_json::Serializer::with_formatter(&mut line, Harmless);
+        // Neither a `Vec` nor a map with text keys can fail.
+        let _ = self.serialize(&mut json);
+        line.push(b'\n');
+        line
+    }
+}
+
+impl Serialize for Record<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Record { line, snapshot, outcome, .. } = *self;
+        let config = &snapshot.config;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("time", &Display(humantime::format_rfc3339_millis(self.time)))?;
+        map.serialize_entry("request_id", cut(line.request_id, ID_BYTES))?;
+        map.serialize_entry("listener", line.listener)?;
+        map.serialize_entry("method", cut(line.method, METHOD_BYTES))?;
+        map.serialize_entry("host", cut(line.host, HOST_BYTES))?;
+        map.serialize_entry("path", cut(line.path, PATH_BYTES))?;
+        map.serialize_entry("status", &outcome.status)?;
+        if let Some(route) = self.decision.and_then(|decision| decision.route) {
+            map.serialize_entry("route", &*config.routes[route.0].name)?;
+        }
+        let target = self.decision.and_then(|decision| decision.target);
+        if let Some(target) = target {
+            let service = config.service(target.service);
+            map.serialize_entry("service", &*service.name)?;
+            if let Some(version) = outcome.version.and_then(|version| service.versions.get(version.0)) {
+                map.serialize_entry("version", &*version.name)?;
+            }
+        }
+        let trouble = || target.and_then(|target| target.trouble).map(|trouble| trouble.label());
+        if let Some(why) = outcome.fallback.map(|failed| failed.why).or_else(trouble) {
+            map.serialize_entry("fallback", why)?;
+        }
+        if let Some((decision, plan)) = self.planned() {
+            map.serialize_entry("flags", &Flags { snapshot, plan, resolved: &decision.resolved })?;
+        }
+        map.serialize_entry("revision", snapshot.revision.as_str())?;
+        if let Some(hash) = self.key_hash {
+            map.serialize_entry("targeting_key", &Display(format_args!("{hash:016x}")))?;
+        }
+        map.serialize_entry("bytes_in", &outcome.bytes_in)?;
+        map.serialize_entry("bytes_out", &outcome.bytes_out)?;
+        map.serialize_entry("seconds", &micros(outcome.total))?;
+        if outcome.attempts > 0 {
+            map.serialize_entry("upstream_seconds", &micros(outcome.upstream))?;
+            map.serialize_entry("attempts", &outcome.attempts)?;
+        }
+        if let Some(error) = &outcome.error {
+            map.serialize_entry("error", cut(error, ERROR_BYTES))?;
+        }
+        map.end()
+    }
+}
+
+impl Record<'_> {
+    /// The decision and its route's plan, when that has flags.
+    fn planned(&self) -> Option<(&Decision, &Plan)> {
+        let decision = self.decision.filter(|decision| !decision.resolved.is_empty())?;
+        Some((decision, self.snapshot.plan(decision.route?)))
+    }
+}
+
+/// `{"<key>": {"variant": .., "reason": ..}}`
+struct Flags<'a> {
+    snapshot: &'a Snapshot,
+    plan: &'a Plan,
+    resolved: &'a [Resolved],
+}
+
+impl Serialize for Flags<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (flag, resolved) in self.plan.flags.iter().zip(self.resolved) {
+            let named = resolved.flag.zip(resolved.variant);
+            let variant =
+                named.and_then(|(flag, variant)| self.snapshot.flags.get(flag).variant_name(variant));
+            map.serialize_entry(
+                &*flag.key,
+                &Flag { variant: variant.map(|name| &**name), reason: resolved.reason.label() },
+            )?;
+        }
+        map.end()
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Flag<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<&'a str>,
+    reason: &'static str,
+}
+
+/// Text that is made while it is written.
+struct Display<T>(T);
+
+impl<T: std::fmt::Display> Serialize for Display<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Seconds, to the microsecond.
+fn micros(duration: std::time::Duration) -> f64 {
+    duration.as_micros() as f64 / 1e6
+}
+
+/// Compact JSON that also escapes DEL and the control characters U+0080 to U+009F, which terminals obey.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        // 0xC2 begins each of U+0080 to U+00BF.
+        if !fragment.bytes().any(|byte| byte == 0x7f || byte == 0xc2) {
+            return CompactFormatter.write_string_fragment(writer, fragment);
+        }
+        for part in fragment.split_inclusive(char::is_control) {
+            match part.char_indices().next_back().filter(|(_, last)| last.is_control()) {
+                Some((end, last)) => write!(writer, "{}\\u{:04x}", &part[..end], u32::from(last))?,
+                None => writer.write_all(part.as_bytes())?,
+            }
+        }
+        Ok(())
+    }
+}
