@@ -9,7 +9,6 @@ pub mod completions;
 pub mod demo;
 pub mod explain;
 pub mod health;
-pub mod load;
 pub mod log;
 pub mod output;
 pub mod run;
@@ -28,8 +27,10 @@ use crate::config::Problem;
 #[command(name = "flagway", version, about, after_help = AFTER_HELP, max_term_width = 100)]
 #[command(arg_required_else_help = true, subcommand_required = true)]
 pub struct Cli {
+    /// Options of every command.
     #[command(flatten)]
     pub global: Global,
+    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }

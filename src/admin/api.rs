@@ -36,7 +36,9 @@ pub fn router(live: Published, status: Arc<Status>, token: Option<String>) -> Ro
         .route("/api/v1/flags/{key}", get(flag))
         .route("/api/v1/snapshot", get(snapshot))
         .route("/api/v1/explain", post(explain))
-        .fallback(async || Error::new(StatusCode::NOT_FOUND, "there is nothing here; the API is under /api/v1"))
+        .fallback(async || {
+            Error::new(StatusCode::NOT_FOUND, "there is nothing here; the API is under /api/v1")
+        })
         .method_not_allowed_fallback(async || {
             Error::new(StatusCode::METHOD_NOT_ALLOWED, "POST for /api/v1/explain, GET for everything else")
         })
@@ -74,7 +76,8 @@ async fn explain(
 ) -> Result<Json<Explanation>, Error> {
     let body = body.map_err(|rejected| {
         let too_long = rejected.status() == StatusCode::PAYLOAD_TOO_LARGE;
-        let detail = if too_long { "the body is longer than 64 KiB".to_owned() } else { rejected.body_text() };
+        let detail =
+            if too_long { "the body is longer than 64 KiB".to_owned() } else { rejected.body_text() };
         Error::new(rejected.status(), detail)
     })?;
     let wrong = |detail| Error::new(StatusCode::BAD_REQUEST, detail);

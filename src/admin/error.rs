@@ -7,12 +7,14 @@ use serde_json::json;
 /// An error as a client is told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
+    /// Of the response.
     pub status: StatusCode,
     /// One sentence, with what to do about it.
     pub detail: String,
 }
 
 impl Error {
+    /// An error with its one sentence.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Error {
         Error { status, detail: detail.into() }
     }

@@ -29,18 +29,23 @@ pub struct Explanation {
     pub revision: String,
     /// Unix seconds at which it was decided.
     pub at: i64,
+    /// What was asked.
     pub request: Asked,
     /// One sentence: what becomes of the request, and why.
     pub why: String,
     /// When the gateway answers by itself.
     pub status: Option<u16>,
+    /// The route that takes it.
     pub route: Option<String>,
+    /// Where it is forwarded.
     pub service: Option<String>,
+    /// The version that serves.
     pub version: Option<String>,
     /// Flag trouble that led to the default version: the label `why` of `flagway_fallbacks_total`.
     pub trouble: Option<String>,
     /// None: no flag of the route reads the targeting key.
     pub targeting_key: Option<Key>,
+    /// Every flag of the route, the one that decides the version first.
     pub flags: Vec<ExplainedFlag>,
     /// Decision fields that the version is sent.
     pub headers: Vec<(String, String)>,
@@ -55,12 +60,17 @@ pub struct Explanation {
 /// The request as it was understood.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
+    /// `GET`
     pub method: String,
+    /// `http` or `https`, of the client's own connection.
     pub scheme: String,
+    /// Lower case, without port.
     pub host: String,
     /// In the form that is matched and forwarded.
     pub path: String,
+    /// The listener's name.
     pub listener: String,
+    /// The client's address, as far as trusted proxies tell.
     pub client_ip: String,
     /// Whether the peer is a trusted proxy.
     pub trusted: bool,
@@ -80,10 +90,13 @@ pub struct Key {
 /// One flag of the route.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExplainedFlag {
+    /// The flag.
     pub key: String,
     /// Whether it decides the version.
     pub decides_version: bool,
+    /// None: it has no value for this request.
     pub variant: Option<String>,
+    /// The variant's value.
     pub value: Option<serde_json::Value>,
     /// `TARGETING_MATCH`
     pub reason: String,
@@ -100,17 +113,14 @@ pub struct ExplainedFlag {
 pub struct ExplainedStep {
     /// Depth in the rule, from 0.
     pub depth: usize,
+    /// The expression, in short.
     pub what: String,
+    /// What came out, with notes such as the bucket in parentheses.
     pub result: String,
 }
 
 /// Explains what becomes of a request that arrives at `now`, unless it says when. `fresh` are 128 random bits, for a visitor who would be minted.
-pub fn explain(
-    snapshot: &Snapshot,
-    request: &Request,
-    now: i64,
-    fresh: u128,
-) -> Result<Explanation, String> {
+pub fn explain(snapshot: &Snapshot, request: &Request, now: i64, fresh: u128) -> Result<Explanation, String> {
     let config = &snapshot.config;
     let arrived = request.arrive(config, now)?;
     let facts = RequestFacts::new(arrived.raw(), &config.context, config.paths);
@@ -184,7 +194,7 @@ impl Explainer<'_> {
         }
         told.set_cookie = self.decision.visitor.as_ref().and_then(|change| {
             let cookie = visitor_cookie(sources, change.source)?;
-            let value = set_cookie(cookie, change, self.facts.scheme == Scheme::Https);
+            let value = set_cookie(cookie, change, self.facts.scheme == Scheme::Https)?;
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
         });
         told.caching = match &plan.caching {
@@ -198,12 +208,8 @@ impl Explainer<'_> {
     /// Asks one source after the other, as the list does.
     fn key(&self, sources: &[KeySource]) -> Key {
         let given = sources.iter().find_map(|source| {
-            let key = KeyRules::new(std::slice::from_ref(source)).resolve(
-                self.facts,
-                true,
-                self.at,
-                self.fresh,
-            )?;
+            let key =
+                KeyRules::new(std::slice::from_ref(source)).resolve(self.facts, true, self.at, self.fresh)?;
             Some((words::key_source(source), key.visitor.is_some_and(|change| change.minted)))
         });
         let (source, minted) = given.map_or((None, false), |(source, minted)| (Some(source), minted));

@@ -29,7 +29,8 @@ impl Guard {
 
     fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
         let authority = uri.authority().map(|authority| authority.as_str());
-        let mut hosts = headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or("?")).chain(authority);
+        let mut hosts =
+            headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or("?")).chain(authority);
         if let Some(host) = hosts.find(|host| !is_own(host)) {
             let shown: String = host.chars().filter(|c| !c.is_control()).take(100).collect();
             let detail = format!("the host `{shown}` is not served here; use an address or localhost");
@@ -41,7 +42,10 @@ impl Guard {
         if lines.next().is_none() && given.is_some_and(|given| given == **expected) {
             return Ok(());
         }
-        Err(Error::new(StatusCode::UNAUTHORIZED, "send the token of `admin.token` as `Authorization: Bearer <token>`"))
+        Err(Error::new(
+            StatusCode::UNAUTHORIZED,
+            "send the token of `admin.token` as `Authorization: Bearer <token>`",
+        ))
     }
 }
 
@@ -64,15 +68,14 @@ fn bearer(value: &HeaderValue) -> Option<&[u8]> {
 
 /// Whether a `Host` is an address or `localhost`, with any port.
 fn is_own(host: &str) -> bool {
-    let (name, port) = match host.strip_prefix('[') {
-        Some(rest) => match rest.split_once(']') {
-            Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => ("localhost", port.strip_prefix(':')),
-            _ => return false,
-        },
-        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+    let (fits, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => (address.parse::<Ipv6Addr>().is_ok(), port),
+        None => {
+            let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
+            (name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok(), port)
+        }
     };
-    let name_fits = name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok();
-    name_fits && port.is_none_or(|port| port.parse::<u16>().is_ok())
+    fits && (port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok()))
 }
 
 #[cfg(test)]
@@ -93,10 +96,27 @@ mod tests {
 
     #[test]
     fn only_addresses_and_localhost_are_hosts() {
-        for host in ["127.0.0.1", "127.0.0.1:9901", "10.1.2.3:80", "[::1]:9901", "[fe80::1]", "localhost", "LocalHost:1"] {
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:9901",
+            "10.1.2.3:80",
+            "[::1]:9901",
+            "[fe80::1]",
+            "localhost",
+            "LocalHost:1",
+        ] {
             assert_eq!(admitted(None, &[("host", host)]), 200, "{host}");
         }
-        for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "", "[evil]", "127.0.0.1:x", "127.1", "[::1]x"] {
+        for host in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "",
+            "[evil]",
+            "127.0.0.1:x",
+            "127.1",
+            "[::1]x",
+        ] {
             assert_eq!(admitted(None, &[("host", host)]), 403, "{host}");
         }
         assert_eq!(admitted(None, &[("host", "localhost"), ("host", "evil.example")]), 403);

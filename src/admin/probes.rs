@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -17,15 +18,16 @@ use crate::telemetry::Metrics;
 
 /// The probes. Ready once flags have loaded, until `draining` turns true.
 pub fn router(
-    _live: Published,
+    live: Published,
     status: Arc<Status>,
     metrics: Arc<Metrics>,
     draining: Arc<AtomicBool>,
 ) -> Router {
+    let measured = Arc::clone(&status);
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async move || readiness(&status, &draining)))
-        .route("/metrics", get(async move || text_format(&metrics)))
+        .route("/metrics", get(async move || text_format(&live, &measured, &metrics)))
 }
 
 fn readiness(status: &Status, draining: &AtomicBool) -> Response {
@@ -41,14 +43,13 @@ fn readiness(status: &Status, draining: &AtomicBool) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, format!("no flags yet from {}\n", names.join(", "))).into_response()
 }
 
-fn text_format(metrics: &Metrics) -> Response {
+fn text_format(live: &Published, status: &Status, metrics: &Metrics) -> Response {
+    status.measure(metrics, &live.load().snapshot.problems, SystemTime::now());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.encode()).into_response()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use arc_swap::ArcSwap;
 
     use super::*;

@@ -13,18 +13,27 @@ use crate::source::{SourceState, Status};
 /// A problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProblemView {
+    /// The label `kind` of `flagway_problems`.
     pub kind: &'static str,
+    /// `error` or `warning`
     pub severity: &'static str,
+    /// Where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// From 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
+    /// From 1, in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
+    /// The path of the key: `routes[0].version.flag`.
     pub key: String,
+    /// One sentence.
     pub found: String,
+    /// What was expected instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
+    /// The likely fix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
@@ -52,10 +61,13 @@ impl From<&Problem> for ProblemView {
 /// A source and how it is doing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SourceView {
+    /// `file:flags.json`
     pub name: String,
+    /// `ready`, `stale` (its last good flags serve) or `missing` (it never gave any).
     pub state: &'static str,
     /// Seconds since its content was last read and found good; none: it never was.
     pub age_seconds: Option<f64>,
+    /// Flags that it gives.
     pub flags: usize,
 }
 
@@ -80,12 +92,19 @@ pub fn sources(status: &Status, now: SystemTime) -> Vec<SourceView> {
 pub struct SnapshotView {
     /// Flagway's own.
     pub flagway: &'static str,
+    /// Of all that can change a decision.
     pub revision: String,
+    /// Of the configuration file.
     pub config_hash: String,
+    /// The hash that assigns buckets: `v2` or `v3`.
     pub fractional: &'static str,
+    /// How many.
     pub flags: usize,
+    /// How many.
     pub routes: usize,
+    /// In the order configured.
     pub sources: Vec<SourceView>,
+    /// All that is wrong now.
     pub problems: Vec<ProblemView>,
 }
 
@@ -117,13 +136,17 @@ pub fn fractional(config: &Config) -> &'static str {
 /// A flag in a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FlagView {
+    /// The flag.
     pub key: String,
     /// `ENABLED`, `DISABLED`, or `BROKEN`: no definition of it was ever good.
     pub state: &'static str,
+    /// Values by variant.
     pub variants: serde_json::Map<String, Value>,
+    /// Where no rule picks one.
     pub default_variant: Option<String>,
     /// Whether a rule picks the variant.
     pub targeting: bool,
+    /// As defined, the set's included.
     pub metadata: serde_json::Map<String, Value>,
     /// Names of the routes that ask it.
     pub routes: Vec<String>,
@@ -167,10 +190,12 @@ impl FlagView {
 /// A flag alone: what the list says, its whole definition, and what its rule can read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FlagDetail {
+    /// What the list says.
     #[serde(flatten)]
     pub flag: FlagView,
     /// In flagd's format, references put in.
     pub definition: Option<Value>,
+    /// What its rule can read.
     pub reads: ReadsView,
     /// What is wrong with it, as far as is known now.
     pub problems: Vec<ProblemView>,
@@ -179,8 +204,11 @@ pub struct FlagDetail {
 /// What a flag's rule can read on any branch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ReadsView {
+    /// Paths: `header.x-canary`.
     pub attributes: Vec<String>,
+    /// Whether it splits or asks for the key.
     pub targeting_key: bool,
+    /// Whether it depends on the time.
     pub timestamp: bool,
     /// Anything at all: a path that is computed, or the whole context.
     pub everything: bool,

@@ -8,9 +8,10 @@ pub mod text;
 
 use clap::Args;
 
-use super::{ConfigFile, Failure, load, output};
+use super::{ConfigFile, Failure, output};
 use crate::admin::view::ProblemView;
 use crate::config::Severity;
+use crate::source;
 use report::Report;
 
 /// Tell what is wrong in the configuration and the flags, or what would run
@@ -23,6 +24,7 @@ Examples:
 
 Exit codes: 0 good, warnings or not; 1 there are errors, or with --strict warnings")]
 pub struct Check {
+    /// What to check.
     #[command(flatten)]
     pub config: ConfigFile,
     /// Exit with 1 on warnings too: flags and versions that are named and missing, unknown attributes, ..
@@ -36,8 +38,8 @@ pub struct Check {
 impl Check {
     /// Checks, prints.
     pub fn run(&self) -> Result<(), Failure> {
-        let (report, problems) = match load::all(&self.config.file) {
-            Ok(loaded) => (Some(Report::new(&loaded)), loaded.problems),
+        let (report, problems) = match source::check(&self.config.file) {
+            Ok(checked) => (Some(Report::new(&checked)), checked.problems),
             Err(problems) => (None, problems),
         };
         let fails = |severity| severity == Severity::Error || self.strict;

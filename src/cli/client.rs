@@ -22,17 +22,22 @@ pub struct Url {
 /// One request.
 #[derive(Debug, Clone, Default)]
 pub struct Call<'a> {
+    /// `GET`
     pub method: &'a str,
+    /// Beside `host` and `content-length`.
     pub headers: &'a [(&'a str, &'a str)],
+    /// Empty for none.
     pub body: &'a str,
 }
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    /// 200
     pub status: u16,
     /// Names in lower case, in the order received.
     pub headers: Vec<(String, String)>,
+    /// As text, whatever it was.
     pub body: String,
 }
 
@@ -40,7 +45,9 @@ impl Url {
     /// Takes `http://host[:port][/path]` apart.
     pub fn parse(text: &str) -> Result<Url, String> {
         let Some(rest) = text.strip_prefix("http://") else {
-            return Err(format!("`{text}` is no http:// address; expected something like http://127.0.0.1:9901"));
+            return Err(format!(
+                "`{text}` is no http:// address; expected something like http://127.0.0.1:9901"
+            ));
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
@@ -63,7 +70,8 @@ impl Url {
     }
 
     fn connect(&self, deadline: Instant) -> Result<TcpStream, String> {
-        let addresses = self.connect.to_socket_addrs().map_err(|error| format!("{}: {error}", self.connect))?;
+        let addresses =
+            self.connect.to_socket_addrs().map_err(|error| format!("{}: {error}", self.connect))?;
         let mut failed = format!("{}: no address", self.connect);
         for address in addresses {
             match connect_to(address, deadline) {
@@ -151,7 +159,15 @@ mod tests {
             let url = Url::parse(text).unwrap();
             assert_eq!((&*url.authority, &*url.connect, &*url.path), (authority, connect, path), "{text}");
         }
-        for text in ["https://x", "127.0.0.1:9901", "http://", "http:///x", "http://a b/", "http://u@h/", "http://h/\r\nx: y"] {
+        for text in [
+            "https://x",
+            "127.0.0.1:9901",
+            "http://",
+            "http:///x",
+            "http://a b/",
+            "http://u@h/",
+            "http://h/\r\nx: y",
+        ] {
             assert!(Url::parse(text).is_err(), "{text}");
         }
     }

@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Args;
 
 use super::client::{Call, Url};
-use super::{DEFAULT_FILE, Failure, load, output};
+use super::{DEFAULT_FILE, Failure, output};
 use crate::admin::explain::{At, Explanation, Request, explain};
+use crate::source;
 
 /// Tell why a request goes where it goes
 #[derive(Debug, Args)]
@@ -70,7 +71,10 @@ impl Explain {
             None => self.offline(&request)?,
         };
         output::print(&match self.json {
-            true => format!("{}\n", serde_json::to_string_pretty(&explanation).map_err(|error| error.to_string())?),
+            true => format!(
+                "{}\n",
+                serde_json::to_string_pretty(&explanation).map_err(|error| error.to_string())?
+            ),
             false => render::render(&explanation),
         });
         Ok(())
@@ -92,9 +96,9 @@ impl Explain {
     }
 
     fn offline(&self, request: &Request) -> Result<Explanation, Failure> {
-        let loaded = load::all(&self.config).map_err(Failure::Problems)?;
+        let checked = source::check(&self.config).map_err(Failure::Problems)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-        Ok(explain(&loaded.snapshot, request, now, rand::random())?)
+        Ok(explain(&checked.snapshot, request, now, rand::random())?)
     }
 
     fn ask(&self, gateway: &str, request: &Request) -> Result<Explanation, Failure> {
@@ -109,8 +113,9 @@ impl Explain {
             let detail = problem["detail"].as_str().unwrap_or("is that the admin address?");
             return Err(Failure::Message(format!("{gateway} answers {}: {detail}", answer.status)));
         }
-        serde_json::from_str(&answer.body)
-            .map_err(|error| Failure::Message(format!("{gateway} answers something else than an explanation: {error}")))
+        serde_json::from_str(&answer.body).map_err(|error| {
+            Failure::Message(format!("{gateway} answers something else than an explanation: {error}"))
+        })
     }
 }
 
@@ -134,13 +139,33 @@ mod tests {
     #[test]
     fn arguments_are_like_curls() {
         let line = [
-            "flagway", "explain", "-X", "POST", "-H", "x-a:b", "-H", "x-c: d:e ", "-b", "a=b; c=d", "-b", "e=f",
-            "--at", "-5", "--peer", "10.0.0.1", "/x?y=z",
+            "flagway",
+            "explain",
+            "-X",
+            "POST",
+            "-H",
+            "x-a:b",
+            "-H",
+            "x-c: d:e ",
+            "-b",
+            "a=b; c=d",
+            "-b",
+            "e=f",
+            "--at",
+            "-5",
+            "--peer",
+            "10.0.0.1",
+            "/x?y=z",
         ];
-        let Command::Explain(explain) = Cli::try_parse_from(line).unwrap().command else { panic!("not explain") };
+        let Command::Explain(explain) = Cli::try_parse_from(line).unwrap().command else {
+            panic!("not explain")
+        };
         let request = explain.request();
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(request.headers, [header("x-a", "b"), header("x-c", "d:e"), header("cookie", "a=b; c=d; e=f")]);
+        assert_eq!(
+            request.headers,
+            [header("x-a", "b"), header("x-c", "d:e"), header("cookie", "a=b; c=d; e=f")]
+        );
         assert_eq!((&*request.method, &*request.url, request.at), ("POST", "/x?y=z", Some(At::Unix(-5))));
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::client::{Call, Url};
-use super::{DEFAULT_FILE, Failure, load, output};
+use super::{DEFAULT_FILE, Failure, output};
+use crate::config::Config;
 
 /// Ask a running gateway whether it is ready, for health checks
 #[derive(Debug, Args)]
@@ -51,16 +52,23 @@ impl Health {
 
 /// The address that a configuration gives the probes, as seen from this machine.
 fn from_config(file: &Path) -> Result<String, Failure> {
-    let config = load::config(file).map_err(Failure::Problems)?;
+    let name = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let environment = |name: &str| std::env::var(name).ok();
+    let config = Config::parse(&name.to_string(), &text, folder, &environment).map_err(Failure::Problems)?;
     let Some(probes) = &config.probes else {
         return Err(Failure::Message(format!(
-            "{} has no `probes`; add `probes: {{bind: 127.0.0.1:9902}}`, or give --url",
-            file.display()
+            "{name} has no `probes`; add `probes: {{bind: 127.0.0.1:9902}}`, or give --url"
         )));
     };
     let mut address = probes.bind;
     if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+        address.set_ip(if address.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
     }
     Ok(format!("http://{address}/readyz"))
 }

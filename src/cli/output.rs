@@ -62,7 +62,8 @@ pub fn problems(problems: &[Problem]) -> String {
 pub fn count(problems: &[Problem]) -> String {
     let of = |severity| problems.iter().filter(|problem| problem.severity == severity).count();
     let counted = [(of(Severity::Error), "error"), (of(Severity::Warning), "warning")];
-    let parts: Vec<String> = counted.iter().filter(|(n, _)| *n > 0).map(|(n, what)| plural(*n, what)).collect();
+    let parts: Vec<String> =
+        counted.iter().filter(|(n, _)| *n > 0).map(|(n, what)| plural(*n, what)).collect();
     parts.join(", ")
 }
 

@@ -21,6 +21,7 @@ Signals:
 
 Exit codes: 0 stopped by a signal; 1 the configuration is wrong, a port is taken, or serving failed")]
 pub struct Run {
+    /// What to serve.
     #[command(flatten)]
     pub config: ConfigFile,
 }

@@ -25,16 +25,21 @@ pub fn prepare(file: &Path) -> Result<Server, Failure> {
     let config = Arc::clone(keeper.config());
     let sockets = Sockets::bind(&config).map_err(Failure::Problems)?;
     let metrics = Arc::new(Metrics::new(config.metrics.max_series));
-    let access_log = AccessLog::open(&config.access_log, &metrics)
-        .map_err(|error| Failure::Message(format!("the access log cannot be opened: {error}; see `access_log`")))?;
+    let access_log = AccessLog::open(&config.access_log, &metrics).map_err(|error| {
+        Failure::Message(format!("the access log cannot be opened: {error}; see `access_log`"))
+    })?;
+    let keeper = keeper.counting(Arc::clone(&metrics));
     let status = keeper.status();
     let live = Arc::new(ArcSwap::from_pointee(Live::new(snapshot, &metrics, None)));
     let draining = Arc::new(AtomicBool::new(false));
     let doors = doors(&config, sockets.admin, sockets.probes, |kind| match kind {
         Kind::Admin(token) => api::router(Arc::clone(&live), Arc::clone(&status), token),
-        Kind::Probes => {
-            probes::router(Arc::clone(&live), Arc::clone(&status), Arc::clone(&metrics), Arc::clone(&draining))
-        }
+        Kind::Probes => probes::router(
+            Arc::clone(&live),
+            Arc::clone(&status),
+            Arc::clone(&metrics),
+            Arc::clone(&draining),
+        ),
     });
     let wake = keeper.watch({
         let (live, metrics) = (Arc::clone(&live), Arc::clone(&metrics));
@@ -107,13 +112,18 @@ fn not_bound(
     let port = address.port();
     let fix = match error.kind() {
         ErrorKind::AddrInUse => {
-            format!("another process has port {port}: `ss -ltnp 'sport = :{port}'` names it; stop it, or bind another port")
+            format!(
+                "another process has port {port}: `ss -ltnp 'sport = :{port}'` names it; stop it, or bind another port"
+            )
         }
         ErrorKind::PermissionDenied => {
             format!("port {port} needs a privilege: bind a port from 1024 up, or grant CAP_NET_BIND_SERVICE")
         }
         ErrorKind::AddrNotAvailable => {
-            format!("no interface of this machine has {}: use one that it has, or 0.0.0.0 for all", address.ip())
+            format!(
+                "no interface of this machine has {}: use one that it has, or 0.0.0.0 for all",
+                address.ip()
+            )
         }
         _ => "bind another address".to_owned(),
     };

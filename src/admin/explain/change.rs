@@ -11,12 +11,7 @@ use crate::flag::set::Step;
 use crate::flag::{Flag, Reason};
 
 /// One sentence for each thing that would have to change; none that would be empty words.
-pub fn otherwise(
-    flag: Option<&Flag>,
-    resolved: &Resolved,
-    steps: &[Step],
-    key: Option<&Key>,
-) -> Vec<String> {
+pub fn otherwise(flag: Option<&Flag>, resolved: &Resolved, steps: &[Step], key: Option<&Key>) -> Vec<String> {
     let Some(flag) = flag else { return vec!["define the flag in a source".to_owned()] };
     let Some(definition) = &flag.definition else {
         return vec!["mend its definition: none was ever good".to_owned()];
@@ -77,7 +72,8 @@ fn branches(arguments: &[Value], steps: &[Step], at: usize, told: &mut Vec<Strin
 /// The steps right under a step.
 fn children(steps: &[Step], at: usize) -> impl Iterator<Item = usize> + '_ {
     let depth = steps.get(at).map_or(usize::MAX, |step| step.depth);
-    let under = steps.iter().enumerate().skip(at.saturating_add(1)).take_while(move |(_, step)| step.depth > depth);
+    let under =
+        steps.iter().enumerate().skip(at.saturating_add(1)).take_while(move |(_, step)| step.depth > depth);
     under.filter(move |(_, step)| step.depth == depth + 1).map(|(index, _)| index)
 }
 

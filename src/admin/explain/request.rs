@@ -16,10 +16,12 @@ use crate::snapshot::plan::fold;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
+    /// Default `GET`.
     #[serde(default = "get")]
     pub method: String,
     /// A path with its query, or an absolute `http://` or `https://` address.
     pub url: String,
+    /// Name and value of each field line, in order.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
     /// The socket's peer; default 127.0.0.1.
@@ -54,7 +56,8 @@ impl At {
             At::Unix(seconds) => return Ok(*seconds),
             At::Rfc3339(text) => text,
         };
-        let wrong = |_| format!("`{text}` is no time; expected Unix seconds or something like 2026-12-31T23:59:59Z");
+        let wrong =
+            |_| format!("`{text}` is no time; expected Unix seconds or something like 2026-12-31T23:59:59Z");
         let time: SystemTime = humantime::parse_rfc3339_weak(text).map_err(wrong)?;
         Ok(time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64))
     }
@@ -70,6 +73,7 @@ pub struct Arrived {
     tls: bool,
     peer: IpAddr,
     listener: String,
+    /// Unix seconds.
     pub at: i64,
     /// Names of fields that were dropped, as only Flagway may set them.
     pub dropped: Vec<String>,
@@ -84,9 +88,11 @@ impl Request {
         let listener = self.listener(config, url.tls)?;
         let mut headers = HeaderMap::with_capacity(self.headers.len() + 1);
         for (name, value) in &self.headers {
-            let field = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
-            let value = HeaderValue::from_bytes(value.as_bytes())
-                .map_err(|_| format!("the value of the header `{name}` has characters that no header can have"))?;
+            let field =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
+            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+                format!("the value of the header `{name}` has characters that no header can have")
+            })?;
             headers.append(field, value);
         }
         if let Some(authority) = url.authority.filter(|_| !headers.contains_key(header::HOST)) {
@@ -151,7 +157,11 @@ impl<'a> Parts<'a> {
             (Some(rest), _) => (Some(false), rest),
             (_, Some(rest)) => (Some(true), rest),
             _ if url.starts_with('/') => (None, url),
-            _ => return Err(format!("`{url}` is neither a path such as /checkout nor an http:// or https:// address")),
+            _ => {
+                return Err(format!(
+                    "`{url}` is neither a path such as /checkout nor an http:// or https:// address"
+                ));
+            }
         };
         let rest = rest.split('#').next().unwrap_or_default();
         let (authority, target) = match tls {
@@ -164,7 +174,8 @@ impl<'a> Parts<'a> {
         if authority == Some("") {
             return Err(format!("`{url}` has no host"));
         }
-        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
         Ok(Parts { tls, authority, path: if path.is_empty() { "/" } else { path }, query })
     }
 }
@@ -186,7 +197,9 @@ impl Arrived {
 
     /// As it was understood; `facts` are none when it is refused.
     pub fn asked(&self, facts: Option<&RequestFacts<'_>>) -> Asked {
-        let host = || self.headers.get(header::HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
+        let host = || {
+            self.headers.get(header::HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned())
+        };
         let https = facts.map_or(self.tls, |facts| facts.scheme == Scheme::Https);
         Asked {
             method: self.method.to_string(),
@@ -215,7 +228,11 @@ mod tests {
         ];
         for (url, tls, authority, path, query) in cases {
             let parts = Parts::of(url).unwrap();
-            assert_eq!((parts.tls, parts.authority, parts.path, parts.query), (tls, authority, path, query), "{url}");
+            assert_eq!(
+                (parts.tls, parts.authority, parts.path, parts.query),
+                (tls, authority, path, query),
+                "{url}"
+            );
         }
         for url in ["checkout", "ftp://x/", "http://", "https:///x", ""] {
             assert!(Parts::of(url).is_err(), "{url}");
@@ -227,7 +244,7 @@ mod tests {
         assert_eq!(At::Unix(-5).seconds(), Ok(-5));
         assert_eq!(At::Rfc3339("1970-01-02T00:00:00Z".to_owned()).seconds(), Ok(86_400));
         assert_eq!(At::Rfc3339("1970-01-02 00:00:01".to_owned()).seconds(), Ok(86_401));
-        assert!(At::Rfc3339("tomorrow".to_owned()).is_err());
+        assert!(At::Rfc3339("tomorrow".to_owned()).seconds().is_err());
     }
 
     #[test]

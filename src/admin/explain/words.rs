@@ -49,10 +49,15 @@ pub fn decided(told: &Explanation, decision: &Decision, plan: &Plan) -> String {
             let value = flag.value.as_ref().map(ToString::to_string).unwrap_or_default();
             format!("{default}: the value {value} of `{key}` names no version of the service")
         }
-        (None, None) if resolved.reason == Reason::Disabled => format!("{default}: the flag `{key}` is disabled"),
+        (None, None) if resolved.reason == Reason::Disabled => {
+            format!("{default}: the flag `{key}` is disabled")
+        }
         (None, None) => format!("{default}: the flag `{key}` has no value for this request"),
         (None, Some(variant)) => {
-            format!("the version `{version}` serves: the flag `{key}` says `{variant}`, {}", reason(resolved.reason))
+            format!(
+                "the version `{version}` serves: the flag `{key}` says `{variant}`, {}",
+                reason(resolved.reason)
+            )
         }
     }
 }

@@ -3,23 +3,30 @@
 use serde::Serialize;
 
 use crate::admin::view::fractional;
-use crate::cli::load::Loaded;
 use crate::config::Config;
 use crate::config::route::Action;
 use crate::config::service::{Endpoint, EndpointHost, Service, UpstreamHttp, Version};
-use crate::route::RouteId;
-use crate::route::describe::describe;
+use crate::route::{RouteId, describe};
+use crate::source::{Checked, SourceState, SourceStatus};
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
+    /// Of all that can change a decision.
     pub revision: String,
+    /// Of the configuration file.
     pub config_hash: String,
+    /// The hash that assigns buckets.
     pub fractional: &'static str,
+    /// How many, after merging all sources.
     pub flags: usize,
+    /// Every socket.
     pub listeners: Vec<Listening>,
+    /// Later ones win.
     pub sources: Vec<Source>,
+    /// With their versions.
     pub services: Vec<Served>,
+    /// In the order in which they are tried.
     pub routes: Vec<Routed>,
 }
 
@@ -28,14 +35,18 @@ pub struct Report {
 pub struct Listening {
     /// `traffic`, `probes` or `admin`.
     pub kind: &'static str,
+    /// The listener's name, or its kind.
     pub name: String,
+    /// What it binds.
     pub address: String,
+    /// Whether it speaks TLS.
     pub tls: bool,
 }
 
 /// A source of flags.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Source {
+    /// `file:flags.json`
     pub name: String,
     /// None: it cannot be used.
     pub flags: Option<usize>,
@@ -44,24 +55,31 @@ pub struct Source {
 /// A service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Served {
+    /// The service.
     pub name: String,
+    /// Its default version.
     pub default: String,
+    /// In the order written.
     pub versions: Vec<ServedVersion>,
 }
 
 /// A version of a service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ServedVersion {
+    /// The version.
     pub name: String,
     /// `10.0.0.1:9001`, with ` weight 3` where it is not 1.
     pub endpoints: Vec<String>,
+    /// Whether its endpoints are spoken to over TLS.
     pub tls: bool,
+    /// `h1` or `h2`
     pub http: &'static str,
 }
 
 /// A route.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Routed {
+    /// The route.
     pub name: String,
     /// `GET shop.example.org/checkout/* header x-a=1`
     pub matches: String,
@@ -71,21 +89,21 @@ pub struct Routed {
     pub version_flag: Option<String>,
     /// Values of that flag by version, where the route maps them: `true=canary`.
     pub values: Vec<String>,
+    /// Flags sent on as headers.
     pub inject: Vec<String>,
 }
 
 impl Report {
-    /// Describes what was loaded.
-    pub fn new(loaded: &Loaded) -> Report {
-        let snapshot = &loaded.snapshot;
-        let config = &snapshot.config;
+    /// Describes what was read.
+    pub fn new(checked: &Checked) -> Report {
+        let Checked { snapshot, config, .. } = checked;
         Report {
             revision: snapshot.revision.to_string(),
             config_hash: config.hash.clone(),
             fractional: fractional(config),
             flags: snapshot.flags.len(),
             listeners: listening(config),
-            sources: loaded.sources.iter().map(|(name, flags)| Source { name: name.clone(), flags: *flags }).collect(),
+            sources: checked.sources.iter().map(source).collect(),
             services: config.services.iter().map(served).collect(),
             routes: snapshot.routes.order().iter().map(|id| routed(config, *id)).collect(),
         }
@@ -108,6 +126,11 @@ fn listening(config: &Config) -> Vec<Listening> {
     let probes = config.probes.iter().map(|probes| door("probes", probes.bind));
     let admin = config.admin.iter().map(|admin| door("admin", admin.bind));
     traffic.chain(probes).chain(admin).collect()
+}
+
+fn source(source: &SourceStatus) -> Source {
+    let usable = source.state == SourceState::Ready;
+    Source { name: source.name.clone(), flags: usable.then_some(source.flags) }
 }
 
 fn served(service: &Service) -> Served {
@@ -155,7 +178,9 @@ fn routed(config: &Config, id: RouteId) -> Routed {
                 routed.version_flag = Some(rule.flag.key.to_string());
                 let mapped = rule.values.iter().flatten();
                 routed.values = mapped
-                    .map(|(value, version)| format!("{value}={}", config.version(forward.service, *version).name))
+                    .map(|(value, version)| {
+                        format!("{value}={}", config.version(forward.service, *version).name)
+                    })
                     .collect();
             }
         }

@@ -12,10 +12,15 @@ const FLAGS: &str = include_str!("../../../conf/flags.json");
 /// Ports on 127.0.0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
+    /// The gateway's listener.
     pub traffic: u16,
+    /// The admin API.
     pub admin: u16,
+    /// The probes.
     pub probes: u16,
+    /// The make-believe stable version.
     pub stable: u16,
+    /// The make-believe canary.
     pub canary: u16,
 }
 
@@ -28,7 +33,8 @@ impl Ports {
         // All are held until all are found, or one could be found twice.
         let mut held = Vec::new();
         let mut free = |wanted: u16| {
-            let socket = TcpListener::bind(("127.0.0.1", wanted)).or_else(|_| TcpListener::bind("127.0.0.1:0"))?;
+            let socket =
+                TcpListener::bind(("127.0.0.1", wanted)).or_else(|_| TcpListener::bind("127.0.0.1:0"))?;
             let port = socket.local_addr()?.port();
             held.push(socket);
             Ok::<u16, Error>(port)
@@ -48,7 +54,9 @@ impl Ports {
 pub struct Example {
     /// Absolute.
     pub folder: PathBuf,
+    /// The configuration.
     pub config: PathBuf,
+    /// The flags.
     pub flags: PathBuf,
     /// The gateway's own log.
     pub log: PathBuf,
@@ -99,7 +107,8 @@ fn config(ports: &Ports) -> String {
 }
 
 fn new_folder() -> std::io::Result<PathBuf> {
-    let folder = std::env::temp_dir().canonicalize()?.join(format!("flagway-demo-{:08x}", rand::random::<u32>()));
+    let folder =
+        std::env::temp_dir().canonicalize()?.join(format!("flagway-demo-{:08x}", rand::random::<u32>()));
     std::fs::create_dir(&folder)?;
     Ok(folder)
 }
@@ -143,16 +152,18 @@ mod tests {
     fn what_is_written_is_good() {
         let folder = tempfile::tempdir().unwrap();
         let example = Example::write(Some(folder.path()), &OTHERS).unwrap();
-        let loaded = crate::cli::load::all(&example.config).unwrap();
-        assert_eq!(loaded.problems, []);
-        assert_eq!(loaded.sources.iter().filter_map(|(_, flags)| *flags).sum::<usize>(), 2);
+        let checked = crate::source::check(&example.config).unwrap();
+        assert_eq!(checked.problems, []);
+        assert_eq!(checked.snapshot.flags.len(), 2);
     }
 
     #[test]
     fn nothing_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         Example::write(Some(folder.path()), &OTHERS).unwrap();
-        let Err(Failure::Message(message)) = Example::write(Some(folder.path()), &OTHERS) else { panic!("it was") };
+        let Err(Failure::Message(message)) = Example::write(Some(folder.path()), &OTHERS) else {
+            panic!("it was")
+        };
         assert!(message.contains("flagway.yaml exists"), "{message}");
     }
 

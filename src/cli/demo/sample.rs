@@ -61,7 +61,9 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_is_left_out() {
-        for text in ["requests{", "requests{a=\"b", "requests{a=\"b\"", "requests{a} 1", "requests{a=\"b\"} x"] {
+        for text in
+            ["requests{", "requests{a=\"b", "requests{a=\"b\"", "requests{a} 1", "requests{a=\"b\"} x"]
+        {
             assert!(series(text, "requests", &["a"]).is_empty(), "{text}");
         }
     }

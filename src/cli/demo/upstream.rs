@@ -11,6 +11,7 @@ use serde_json::json;
 /// A version that serves in this process until it ends.
 #[derive(Debug)]
 pub struct Upstream {
+    /// On 127.0.0.1.
     pub port: u16,
 }
 
@@ -41,7 +42,8 @@ fn router(version: &'static str) -> Router {
 fn answer(version: &str, request: &Request) -> Response {
     let flags: Vec<(&str, &str)> = flags(request.headers()).collect();
     let asked = format!("{} {}", request.method(), request.uri());
-    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let accepts =
+        request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if accepts.contains("json") {
         let flags: serde_json::Map<_, _> =
             flags.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();

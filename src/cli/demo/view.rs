@@ -46,6 +46,7 @@ struct State {
 }
 
 impl View {
+    /// A look at a server that is about to serve, until `ended`.
     pub fn new(server: &Server, ended: Arc<AtomicBool>) -> View {
         View {
             live: Arc::clone(&server.live),
@@ -140,7 +141,12 @@ fn table(state: &State, first: &Sample, now: &Sample) -> String {
 fn write_table(state: &State, first: &Sample, now: &Sample, out: &mut String) -> std::fmt::Result {
     let total: f64 = now.requests.values().sum();
     let rate = rate(first, now);
-    writeln!(out, "{} revision {}, {rate:.1} requests/s, {total} in all", paint(STRONG, "who goes where"), state.revision)?;
+    writeln!(
+        out,
+        "{} revision {}, {rate:.1} requests/s, {total} in all",
+        paint(STRONG, "who goes where"),
+        state.revision
+    )?;
     if total == 0.0 {
         writeln!(out, "  {}", paint(FAINT, "nobody has come yet"))?;
     }
@@ -183,7 +189,9 @@ fn line(state: &State, first: &Sample, now: &Sample) -> Option<String> {
     };
     let requests = parts(&first.requests, &now.requests);
     let flags = parts(&first.evaluations, &now.evaluations);
-    (rate > 0.0).then(|| format!("{rate:.1} requests/s: {requests}; {flags}; revision {}{problems}\n", state.revision))
+    (rate > 0.0).then(|| {
+        format!("{rate:.1} requests/s: {requests}; {flags}; revision {}{problems}\n", state.revision)
+    })
 }
 
 /// At most `width` characters, and nothing that moves a cursor.
@@ -220,9 +228,15 @@ mod tests {
         let first = sample(start, &[("checkout", "stable", 100.0)]);
         let now = sample(
             start + Duration::from_secs(10),
-            &[("checkout", "stable", 175.0), ("checkout", "canary", 25.0), ("search", "v41", 10.0), ("x", "y", 0.0)],
+            &[
+                ("checkout", "stable", 175.0),
+                ("checkout", "canary", 25.0),
+                ("search", "v41", 10.0),
+                ("x", "y", 0.0),
+            ],
         );
-        let text = anstream::adapter::strip_str(&table(&state(&["flags.json:3: no"]), &first, &now)).to_string();
+        let text =
+            anstream::adapter::strip_str(&table(&state(&["flags.json:3: no"]), &first, &now)).to_string();
         let squeezed: Vec<String> = text
             .lines()
             .map(|line| line.replace('█', "").split_whitespace().collect::<Vec<_>>().join(" "))
@@ -247,7 +261,10 @@ mod tests {
     fn nothing_is_said_to_a_log_while_nothing_happens() {
         let start = Instant::now();
         let same = sample(start, &[("a", "b", 1.0)]);
-        assert_eq!(line(&state(&[]), &same, &Sample { at: start + Duration::from_secs(1), ..same.clone() }), None);
+        assert_eq!(
+            line(&state(&[]), &same, &Sample { at: start + Duration::from_secs(1), ..same.clone() }),
+            None
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::admin::explain::{Explanation, ExplainedFlag};
+use crate::admin::explain::{ExplainedFlag, Explanation};
 use crate::cli::output::{BAD, FAINT, GOOD, STRONG, WARN, paint};
 
 /// The whole text.
@@ -34,7 +34,9 @@ fn write(told: &Explanation, out: &mut String) -> std::fmt::Result {
     }
     if let Some(key) = &told.targeting_key {
         let text = match (&key.source, key.minted) {
-            (Some(source), true) => format!("{source}, minted for a new visitor: the next one may be decided otherwise"),
+            (Some(source), true) => {
+                format!("{source}, minted for a new visitor: the next one may be decided otherwise")
+            }
             (Some(source), false) => source.clone(),
             (None, _) if key.sources.is_empty() => "none: no source is configured".to_owned(),
             (None, _) => format!("none in {}", key.sources.join(", ")),
@@ -57,14 +59,20 @@ fn write(told: &Explanation, out: &mut String) -> std::fmt::Result {
         for (what, value) in response {
             match value {
                 Some(value) if what == "set-cookie" => writeln!(out, "  set-cookie: {value}")?,
-                Some(value) => writeln!(out, "  {value} {}", paint(FAINT, "(unless the service already says so)"))?,
+                Some(value) => {
+                    writeln!(out, "  {value} {}", paint(FAINT, "(unless the service already says so)"))?
+                }
                 None => {}
             }
         }
     }
     if !told.dropped.is_empty() {
         let names = told.dropped.join(", ");
-        writeln!(out, "\n{}: {names} (only Flagway may set them)", paint(WARN.bold(), "dropped from the request"))?;
+        writeln!(
+            out,
+            "\n{}: {names} (only Flagway may set them)",
+            paint(WARN.bold(), "dropped from the request")
+        )?;
     }
     Ok(())
 }
@@ -84,7 +92,8 @@ fn write_flag(flag: &ExplainedFlag, out: &mut String) -> std::fmt::Result {
     let style = if flag.error.is_some() { WARN } else { GOOD };
     let (key, value) = (paint(STRONG, &flag.key), paint(style, value));
     writeln!(out, "\n{key} = {value} {}", paint(FAINT, format_args!("({})", facts.join(", "))))?;
-    let width = flag.steps.iter().map(|step| 2 * step.depth + step.what.chars().count()).max().unwrap_or(0).min(70);
+    let width =
+        flag.steps.iter().map(|step| 2 * step.depth + step.what.chars().count()).max().unwrap_or(0).min(70);
     for step in &flag.steps {
         let indent = 2 * step.depth;
         let room = width.saturating_sub(indent);
