@@ -1,0 +1,6 @@
+//! The real binary against real peers: what a user, an operator and a service behind the door get to see.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by a panic")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests block threads of their own")]
+
+mod support;
