@@ -3,5 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by a panic")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests block threads of their own")]
 
+mod caching;
+mod context;
 mod decisions;
+mod injection;
 mod support;
+mod visitors;
