@@ -8,4 +8,6 @@ mod context;
 mod decisions;
 mod injection;
 mod support;
+mod tls;
+mod upstreams;
 mod visitors;

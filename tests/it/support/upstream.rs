@@ -25,6 +25,7 @@ pub struct Answer {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum How {
     Respond,
+    RespondAndClose,
     CloseWithout,
     Hang,
 }
@@ -43,6 +44,11 @@ impl Answer {
     /// Reads the request and says nothing for as long as the peer stays.
     pub fn hang() -> Answer {
         Answer { how: How::Hang, ..Answer::new(0, "") }
+    }
+
+    /// Closes the connection behind the answer without having said so.
+    pub fn then_close(self) -> Answer {
+        Answer { how: How::RespondAndClose, ..self }
     }
 
     pub fn header(mut self, name: &str, value: impl ToString) -> Answer {
@@ -78,15 +84,20 @@ struct Shared {
 
 impl Upstream {
     pub fn start(name: &str) -> Upstream {
-        Self::listen(name, None)
+        Self::listen("127.0.0.1:0", name, None)
+    }
+
+    /// An upstream at an address that another one has left.
+    pub fn start_at(address: SocketAddr, name: &str) -> Upstream {
+        Self::listen(&address.to_string(), name, None)
     }
 
     pub fn start_tls(name: &str, config: Arc<ServerConfig>) -> Upstream {
-        Self::listen(name, Some(config))
+        Self::listen("127.0.0.1:0", name, Some(config))
     }
 
-    fn listen(name: &str, tls: Option<Arc<ServerConfig>>) -> Upstream {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    fn listen(bind: &str, name: &str, tls: Option<Arc<ServerConfig>>) -> Upstream {
+        let listener = TcpListener::bind(bind).unwrap();
         let address = listener.local_addr().unwrap();
         let name = name.to_owned();
         let shared = Arc::new(Shared {
@@ -233,6 +244,7 @@ impl Shared {
                     return Ok(());
                 }
                 How::Respond => respond(stream.get_mut(), &answer, head_only)?,
+                How::RespondAndClose => return respond(stream.get_mut(), &answer, head_only),
             }
         }
         Ok(())
