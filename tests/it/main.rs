@@ -7,6 +7,7 @@ mod caching;
 mod context;
 mod decisions;
 mod injection;
+mod routing;
 mod support;
 mod tls;
 mod upstreams;
