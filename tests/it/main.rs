@@ -7,6 +7,7 @@ mod caching;
 mod context;
 mod decisions;
 mod injection;
+mod reload;
 mod routing;
 mod support;
 mod tls;
