@@ -8,6 +8,7 @@ mod context;
 mod decisions;
 mod injection;
 mod reload;
+mod reload_under_load;
 mod routing;
 mod support;
 mod tls;

@@ -212,9 +212,10 @@ impl Gateway {
 
     /// Replaces a file as a careful tool does: writes another and renames it.
     pub fn replace(&self, name: &str, text: &str) {
-        let aside = self.path(&format!(".{name}.new"));
+        let path = self.path(name);
+        let aside = path.with_file_name(".new");
         std::fs::write(&aside, text).unwrap();
-        std::fs::rename(aside, self.path(name)).unwrap();
+        std::fs::rename(aside, path).unwrap();
     }
 
     pub fn replace_flags(&self, flags: Value) {

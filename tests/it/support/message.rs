@@ -65,14 +65,25 @@ impl Recorded {
     }
 }
 
-/// The field lines of a head, the first line left out.
+/// The field lines of a head, the first line left out: names and values, borrowed.
+pub fn lines(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    head.split(|&byte| byte == b'\n').skip(1).filter_map(|line| {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        Some((&line[..colon], line[colon + 1..].trim_ascii()))
+    })
+}
+
+/// The field lines of a head as text.
 pub fn fields(head: &[u8]) -> Vec<(String, String)> {
-    String::from_utf8_lossy(head)
-        .split("\r\n")
-        .skip(1)
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
-        .collect()
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    lines(head).map(|(name, value)| (text(name), text(value))).collect()
+}
+
+/// Whether some line of that name holds `wanted`, in any case.
+pub fn says(head: &[u8], name: &str, wanted: &str) -> bool {
+    lines(head).any(|(have, value)| {
+        have.eq_ignore_ascii_case(name.as_bytes()) && value.eq_ignore_ascii_case(wanted.as_bytes())
+    })
 }
 
 /// The values of a field, in order; the name in any case.
@@ -149,12 +160,10 @@ fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> 
 
 /// The framing of a request.
 pub fn request_framing(head: &[u8]) -> Framing {
-    let fields = fields(head);
-    if values(&fields, "transfer-encoding").iter().any(|value| value.contains("chunked")) {
+    if says(head, "transfer-encoding", "chunked") {
         return Framing::Chunked;
     }
-    values(&fields, "content-length")
-        .first()
-        .and_then(|value| value.parse().ok())
-        .map_or(Framing::None, Framing::Length)
+    let length = lines(head).find(|(name, _)| name.eq_ignore_ascii_case(b"content-length"));
+    let length = length.and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok());
+    length.map_or(Framing::None, Framing::Length)
 }

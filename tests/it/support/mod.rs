@@ -22,7 +22,7 @@ pub use flags::{flag, flags, split};
 pub use gateway::{Gateway, Setup};
 pub use h2c::H2cUpstream;
 pub use lines::Lines;
-pub use message::Recorded;
+pub use message::{Recorded, lines as field_lines};
 pub use prometheus::Metrics;
 pub use shop::{Shop, one_route, opt_in, services, versions};
 pub use tls::Authority;

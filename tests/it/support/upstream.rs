@@ -224,7 +224,7 @@ impl Shared {
         sni: impl Fn(&S) -> Option<String>,
     ) -> io::Result<()> {
         while let Some(head) = message::read_head(&mut stream)? {
-            if values_contain(&head, "expect", "100-continue") {
+            if message::says(&head, "expect", "100-continue") {
                 stream.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
                 stream.get_mut().flush()?;
             }
@@ -269,8 +269,4 @@ fn respond(stream: &mut impl Write, answer: &Answer, head_only: bool) -> io::Res
     }
     stream.write_all(&bytes)?;
     stream.flush()
-}
-
-fn values_contain(head: &[u8], name: &str, wanted: &str) -> bool {
-    message::values(&message::fields(head), name).iter().any(|value| value.eq_ignore_ascii_case(wanted))
 }
