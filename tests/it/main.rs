@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by a panic")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests block threads of their own")]
 
+mod access_log;
+mod admin;
 mod caching;
 mod context;
 mod decisions;
 mod injection;
+mod probes;
 mod reload;
 mod reload_under_load;
 mod routing;
