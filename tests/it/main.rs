@@ -6,9 +6,11 @@
 mod access_log;
 mod admin;
 mod caching;
+mod commands;
 mod context;
 mod decisions;
 mod injection;
+mod lifecycle;
 mod probes;
 mod reload;
 mod reload_under_load;
