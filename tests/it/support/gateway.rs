@@ -35,7 +35,7 @@ impl Setup {
     pub fn new(config: &str) -> Setup {
         let home = tempfile::tempdir().unwrap();
         let setup = Setup { home, environment: Vec::new(), ready: true };
-        setup.file("flagway.yaml", &complete(config)).file("flags.json", "{\"flags\": {}}")
+        setup.config(config).file("flags.json", "{\"flags\": {}}")
     }
 
     pub fn file(self, name: &str, text: &str) -> Setup {
@@ -50,6 +50,11 @@ impl Setup {
     /// The flags, as the object under `flags`.
     pub fn flags(self, flags: Value) -> Setup {
         self.file("flags.json", &super::flags(flags))
+    }
+
+    /// Another configuration, completed as [`Setup::new`] does it.
+    pub fn config(self, config: &str) -> Setup {
+        self.file("flagway.yaml", &complete(config))
     }
 
     pub fn without(self, name: &str) -> Setup {
@@ -92,7 +97,6 @@ impl Setup {
         let gateway = Gateway { child, stdout, stderr, setup: Some(self) };
         if gateway.setup.as_ref().is_some_and(|setup| setup.ready) {
             eventually("the gateway is ready", || gateway.probe("/readyz").status == 200);
-            gateway.address("main");
         }
         gateway
     }
@@ -126,6 +130,12 @@ impl Gateway {
         self.listening(&format!("the listener {listener}"), |fields| {
             fields["kind"] == "traffic" && fields["listener"] == listener
         })
+    }
+
+    /// The address of the traffic listener that was bound first.
+    #[track_caller]
+    pub fn traffic(&self) -> SocketAddr {
+        self.listening("a listener", |fields| fields["kind"] == "traffic")
     }
 
     #[track_caller]
