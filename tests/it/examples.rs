@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Client, Gateway, Setup, Upstream};
+use crate::support::{Client, Curl, Gateway, Setup, Upstream, words};
 
 #[test]
 fn every_example_does_what_it_says() {
@@ -18,28 +18,6 @@ fn every_example_does_what_it_says() {
     assert!(examples.len() >= 5, "examples under conf: {examples:?}");
     let wrong: Vec<String> = examples.iter().flat_map(|file| perform(file)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn the_lines_of_examples_are_read_as_a_shell_reads_them() {
-    let words =
-        words(r#"curl -H 'x-a: b c' -b "uid=1; t=2" -X POST http://a.test/b?c => version=x x-flag-y='a b'"#);
-    assert_eq!(
-        words,
-        [
-            "curl",
-            "-H",
-            "x-a: b c",
-            "-b",
-            "uid=1; t=2",
-            "-X",
-            "POST",
-            "http://a.test/b?c",
-            "=>",
-            "version=x",
-            "x-flag-y=a b"
-        ]
-    );
 }
 
 /// All files under a folder.
@@ -143,7 +121,7 @@ fn ask(
     let arrow = words.iter().position(|word| word == "=>").ok_or("it has no `=>`")?;
     let before: BTreeMap<&String, usize> =
         upstreams.iter().map(|(at, (_, upstream))| (at, upstream.count())).collect();
-    let response = send(client, &words[..arrow])?;
+    let response = Curl::parse(&words[..arrow])?.send(client)?;
     let served = upstreams.iter().find(|(at, (_, upstream))| upstream.count() > before[at]);
     let expectations = &words[arrow + 1..];
     if expectations.is_empty() {
@@ -167,69 +145,4 @@ fn ask(
         }
     }
     Ok(())
-}
-
-/// Sends what a curl command would.
-fn send(client: &mut Client, words: &[String]) -> Result<crate::support::Response, String> {
-    let (mut method, mut host, mut target, mut lines) = (None, "localhost".to_owned(), None, Vec::new());
-    let mut body = None;
-    let mut words = words.iter().skip_while(|word| *word == "curl");
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(format!("{word} has no value"));
-        match word.as_str() {
-            "-X" => method = Some(value()?.clone()),
-            "-b" => lines.push(("cookie".to_owned(), value()?.clone())),
-            "-A" => lines.push(("user-agent".to_owned(), value()?.clone())),
-            "-d" => body = Some(value()?.clone()),
-            "-H" => {
-                let (name, value) = value()?.split_once(':').ok_or("a header has no colon")?;
-                match name.eq_ignore_ascii_case("host") {
-                    true => host = value.trim().to_owned(),
-                    false => lines.push((name.to_owned(), value.trim().to_owned())),
-                }
-            }
-            "-i" | "-s" => {}
-            option if option.starts_with('-') => {
-                return Err(format!("the option {option} is not known here"));
-            }
-            url => match url
-                .strip_prefix("http://")
-                .map(|rest| rest.split_at(rest.find('/').unwrap_or(rest.len())))
-            {
-                None => target = Some(url.to_owned()),
-                Some((authority, path)) => {
-                    host = authority.to_owned();
-                    target = Some(if path.is_empty() { "/".to_owned() } else { path.to_owned() });
-                }
-            },
-        }
-    }
-    let target = target.ok_or("it has no path")?;
-    let method = method.unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
-    let mut request = client.request(&method, &target).host(&host);
-    for (name, value) in &lines {
-        request = request.header(name, value);
-    }
-    if let Some(body) = body {
-        request = request.body(body);
-    }
-    request.try_send().map_err(|error| error.to_string())
-}
-
-/// Splits a line at blanks outside of quotes.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
-    for letter in line.chars() {
-        match (quote, letter) {
-            (Some(open), _) if letter == open => quote = None,
-            (None, '\'' | '"') => {
-                quote = Some(letter);
-                word.get_or_insert_default();
-            }
-            (None, ' ') => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(letter),
-        }
-    }
-    words.extend(word);
-    words
 }

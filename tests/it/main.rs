@@ -9,6 +9,7 @@ mod caching;
 mod commands;
 mod context;
 mod decisions;
+mod demo;
 mod examples;
 mod injection;
 mod lifecycle;

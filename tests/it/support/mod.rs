@@ -4,6 +4,7 @@
 
 mod cli;
 mod client;
+mod curl;
 mod flags;
 mod gateway;
 mod h2c;
@@ -16,8 +17,9 @@ mod tls;
 mod upstream;
 mod wait;
 
-pub use cli::{Ran, flagway};
+pub use cli::{command, flagway};
 pub use client::{Client, Response};
+pub use curl::{Curl, words};
 pub use flags::{flag, flags, split};
 pub use gateway::{Gateway, Setup};
 pub use h2c::H2cUpstream;
