@@ -159,7 +159,7 @@ fn a_route_may_have_its_own_list_of_keys() {
 context: {targeting_key: [{header: x-user}]}\n";
     let ann = holds(json!({"==": [{"var": "targetingKey"}, "ann"]}));
     let gateway = shop.gateway(routes, json!({"ann": ann}));
-    let mut told = |path: &str, name: &str| {
+    let told = |path: &str, name: &str| {
         gateway.get_with(path, &[(name, "ann")]);
         shop.stable.last().header("x-flag-ann").expect("the flag is injected")
     };

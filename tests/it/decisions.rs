@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::support::{Gateway, Shop, eventually, flag, one_route, opt_in, split, versions};
+use crate::support::{Fields, Gateway, Shop, eventually, flag, one_route, opt_in, split, versions};
 
 /// A shop behind [`one_route`] with the flag `v`.
 fn with_flag(v: Value) -> (Shop, Gateway) {
@@ -210,7 +210,7 @@ fn a_ramp_follows_the_clock() {
 
 #[test]
 fn many_kinds_of_rule_decide_on_real_requests() {
-    let table: [(Value, &[(&str, &str)], bool); 12] = [
+    let table: [(Value, Fields<'_>, bool); 12] = [
         (json!({"in": [{"var": "header.x-country"}, ["de", "fr"]]}), &[("x-country", "fr")], true),
         (json!({"in": [{"var": "header.x-country"}, ["de", "fr"]]}), &[("x-country", "us")], false),
         (json!({"starts_with": [{"var": "path"}, "/api/"]}), &[], true),

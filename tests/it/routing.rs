@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Gateway, Response, Shop};
+use crate::support::{Fields, Gateway, Response, Shop};
 
 /// Routes that answer with their own names, from lines `name: match`.
 fn naming(matches: &[(&str, &str)]) -> String {
@@ -115,7 +115,7 @@ fn the_more_specific_route_wins_whatever_the_order_in_the_file() {
         ("longer", "host: '*.shop.test'"),
         ("host", "host: www.shop.test"),
     ];
-    let requests: [(&str, &str, &str, &[(&str, &str)], &str); 11] = [
+    let requests: [(&str, &str, &str, Fields<'_>, &str); 11] = [
         ("POST", "none.org", "/x", &[], "anything"),
         ("POST", "none.org", "/a/x", &[], "short"),
         ("POST", "none.org", "/a/b/x", &[], "long"),

@@ -4,9 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::support::{Authority, Client, Gateway, Shop, one_route, opt_in, split};
+use crate::support::{Authority, Client, Fields, Gateway, Shop, one_route, opt_in, split};
 
-const NAVIGATION: &[(&str, &str)] = &[("sec-fetch-mode", "navigate")];
+const NAVIGATION: Fields<'_> = &[("sec-fetch-mode", "navigate")];
 
 fn visitors(options: &str, v: Value) -> (Shop, Gateway) {
     let shop = Shop::start();
@@ -31,7 +31,7 @@ fn now() -> u64 {
 #[test]
 fn it_is_minted_on_navigation_only() {
     let (_shop, gateway) = visitors("", split(50));
-    let minted: [(&[(&str, &str)], bool); 6] = [
+    let minted: [(Fields<'_>, bool); 6] = [
         (NAVIGATION, true),
         (&[("accept", "text/html,application/xhtml+xml;q=0.9")], true),
         (&[("sec-fetch-mode", "cors"), ("accept", "text/html")], false),

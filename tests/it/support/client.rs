@@ -45,16 +45,11 @@ impl Client {
             client: self,
             method: method.to_owned(),
             target: target.to_owned(),
-            host: Some("shop.test".to_owned()),
+            host: "shop.test".to_owned(),
             lines: Vec::new(),
             body: None,
             chunked: false,
         }
-    }
-
-    /// Sends bytes as they are and reads one response.
-    pub fn raw(&mut self, bytes: &[u8]) -> io::Result<Response> {
-        self.exchange(bytes, false)
     }
 
     fn exchange(&mut self, bytes: &[u8], head_only: bool) -> io::Result<Response> {
@@ -90,7 +85,7 @@ pub struct Outgoing<'a> {
     client: &'a mut Client,
     method: String,
     target: String,
-    host: Option<String>,
+    host: String,
     lines: Vec<u8>,
     body: Option<Vec<u8>>,
     chunked: bool,
@@ -107,12 +102,7 @@ impl Outgoing<'_> {
     }
 
     pub fn host(mut self, host: &str) -> Self {
-        self.host = Some(host.to_owned());
-        self
-    }
-
-    pub fn no_host(mut self) -> Self {
-        self.host = None;
+        self.host = host.to_owned();
         self
     }
 
@@ -134,10 +124,8 @@ impl Outgoing<'_> {
     }
 
     pub fn try_send(self) -> io::Result<Response> {
-        let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
-        if let Some(host) = &self.host {
-            bytes.extend_from_slice(format!("host: {host}\r\n").as_bytes());
-        }
+        let mut bytes =
+            format!("{} {} HTTP/1.1\r\nhost: {}\r\n", self.method, self.target, self.host).into_bytes();
         bytes.extend_from_slice(&self.lines);
         match self.body {
             None => bytes.extend_from_slice(b"\r\n"),

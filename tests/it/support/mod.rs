@@ -33,3 +33,6 @@ pub use wait::{eventually, within};
 
 /// An address of this machine where nothing listens: connecting is refused at once.
 pub const DEAD: &str = "127.0.0.1:1";
+
+/// Field lines of a request, as a table writes them.
+pub type Fields<'a> = &'a [(&'a str, &'a str)];
