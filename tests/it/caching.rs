@@ -59,15 +59,8 @@ fn a_mapped_attribute_varies_by_its_header() {
 }
 
 #[test]
-fn what_a_cache_keys_on_anyway_changes_nothing() {
-    let (_shop, gateway) =
-        deciding_on(json!({"or": [{"==": [{"var": "path"}, "/b"]}, {"==": [{"var": "query.q"}, "1"]}]}), "");
-    is_shared(&gateway.get("/"), &["accept-encoding"]);
-}
-
-#[test]
-fn what_a_cache_cannot_see_is_private() {
-    for unseen in ["client_ip", "$flagd.timestamp"] {
+fn anything_but_headers_and_cookies_is_private() {
+    for unseen in ["client_ip", "$flagd.timestamp", "listener", "path", "query.q"] {
         let (_shop, gateway) = deciding_on(json!({"==": [{"var": unseen}, "10.0.0.1"]}), "");
         is_private(&gateway.get("/"));
     }
