@@ -5,48 +5,100 @@
 //! It knows nothing of flags' contents, of HTTP traffic or of Pingora, and it reads no file.
 
 pub mod context;
+mod decode;
+mod environment;
 pub mod listener;
+mod markdown;
 pub mod problem;
+mod reference;
 pub mod route;
+mod schema;
 pub mod service;
+pub mod tree;
 
-use std::path::PathBuf;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use environment::Environment;
+pub use markdown::markdown;
 pub use problem::{Place, Problem, ProblemKind, Severity};
+pub use schema::{flags_schema, schema};
+
+use sha2::{Digest, Sha256};
 
 use crate::config::context::Context;
+use crate::config::decode::Decoder;
 use crate::config::listener::{Admin, Listener, Probes};
 use crate::config::route::Route;
 use crate::config::service::{Service, ServiceId, Version, VersionId};
+use crate::config::tree::{Content, Limits, Node};
 
 /// A whole configuration. Every reference inside it is resolved.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Where traffic is accepted; at least one.
     pub listeners: Vec<Listener>,
+    /// Health, readiness and metrics.
     pub probes: Option<Probes>,
+    /// The operator's door.
     pub admin: Option<Admin>,
     /// Where last good flags are kept; none: they live as long as the process.
     pub state_dir: Option<PathBuf>,
+    /// Where flags come from.
     pub flags: Flags,
+    /// What a targeting can read.
     pub context: Context,
+    /// How decisions travel to services.
     pub injection: Injection,
+    /// By [`ServiceId`].
     pub services: Vec<Service>,
+    /// In the order of the file; at least one.
     pub routes: Vec<Route>,
     /// How the path is brought into the form that is matched and forwarded.
     pub paths: Paths,
+    /// Where the access log goes.
     pub access_log: AccessLog,
+    /// Bounds on metrics.
     pub metrics: MetricsLimits,
-    /// Worker threads of the gateway; default: one a core.
-    pub threads: usize,
+    /// Worker threads of the gateway; none: one a core.
+    pub threads: Option<usize>,
     /// How long a stopping gateway lets requests in flight finish; default 20 s.
     pub shutdown_grace: Duration,
-    /// SHA-256 of the text after the environment was put in, 12 hex digits.
+    /// SHA-256 of the tree after the environment was put in, 12 hex digits: comments and layout do not change it.
     pub hash: String,
+    /// What works, but hardly as it was meant.
+    pub warnings: Vec<Problem>,
 }
 
 impl Config {
+    /// Parses a whole file. `file` is its name for messages, `folder` what relative paths are relative to, `environment`
+    /// answers `${NAME}`. `Err` has every problem, ordered by place; for text that is no YAML it is one.
+    pub fn parse(
+        file: &str,
+        text: &str,
+        folder: &Path,
+        environment: Environment<'_>,
+    ) -> Result<Config, Vec<Problem>> {
+        let tree = tree::parse(file, text, ProblemKind::Config, &Limits::CONFIG)
+            .map_err(|problem| vec![*problem])?;
+        let mut root = tree.root;
+        let mut decoder = Decoder::new(folder);
+        decoder.problems = tree.duplicates;
+        environment::substitute(&mut root, "", environment, &mut decoder.problems);
+        let config = decode::file::file(&root, &mut decoder, hash(&root));
+        let mut problems = decoder.problems;
+        Problem::sort(&mut problems);
+        let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
+        match config {
+            Some(config) if !refused => Ok(Config { warnings: problems, ..config }),
+            _ => Err(problems),
+        }
+    }
+
     /// The service an id names.
     pub fn service(&self, id: ServiceId) -> &Service {
         &self.services[id.0]
@@ -61,7 +113,9 @@ impl Config {
 /// Which of flagd's bucket hashes `fractional` uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FractionalVersion {
+    /// Over the text itself; other values than text do not count. As flagd 0.15 and 0.16.
     V2,
+    /// Over its deterministic CBOR, so that numbers and booleans count too. As flagd's newer engines.
     #[default]
     V3,
 }
@@ -69,11 +123,13 @@ pub enum FractionalVersion {
 /// Where flag definitions come from, and how much of them is accepted.
 #[derive(Debug, Clone)]
 pub struct Flags {
+    /// The hash that assigns buckets.
     pub fractional: FractionalVersion,
     /// Later ones win, key by key.
     pub sources: Vec<Source>,
     /// Whether a document without flags may replace one with flags; default false.
     pub allow_empty: bool,
+    /// What definitions may cost.
     pub limits: FlagLimits,
 }
 
@@ -124,18 +180,35 @@ pub struct Injection {
     pub client_version: bool,
 }
 
+impl Default for Injection {
+    fn default() -> Self {
+        Self {
+            headers: true,
+            dictionary: false,
+            baggage: false,
+            prefix: "x-flag-".into(),
+            max_bytes: 4 << 10,
+            max_fields: 32,
+            accept_from_trusted_proxies: false,
+            client_version: false,
+        }
+    }
+}
+
 /// The form of path that is matched and forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Paths {
     /// Unreserved octets decoded, dot segments resolved, slashes merged.
     #[default]
     Normalised,
+    /// Untouched, for matching and forwarding.
     AsReceived,
 }
 
 /// Where the access log goes.
 #[derive(Debug, Clone)]
 pub struct AccessLog {
+    /// Where lines go; default stdout.
     pub to: LogTarget,
     /// Lines that may wait for the writer; more are dropped and counted. Default 8192.
     pub queue: usize,
@@ -143,10 +216,14 @@ pub struct AccessLog {
     pub targeting_key_hash: bool,
 }
 
+/// What the access log is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogTarget {
+    /// Nowhere.
     Off,
+    /// The process's standard output.
     Stdout,
+    /// A file, opened again on SIGUSR1.
     File(PathBuf),
 }
 
@@ -159,3 +236,39 @@ pub struct MetricsLimits {
 
 /// A text shared by everything that names the same thing.
 pub type Name = Arc<str>;
+
+/// The hash of a tree: the same for any order of keys, layout and comments.
+fn hash(root: &Node) -> String {
+    let mut text = String::new();
+    canonical(root, &mut text);
+    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// JSON with sorted keys; a key keeps its type, as `true` and `"true"` differ.
+fn canonical(node: &Node, out: &mut String) {
+    match &node.content {
+        Content::Scalar(scalar) => out.push_str(&scalar.value().to_string()),
+        Content::List(items) => {
+            out.push('[');
+            for item in items {
+                canonical(item, out);
+                out.push(',');
+            }
+            out.push(']');
+        }
+        Content::Map(entries) => {
+            let key =
+                |node: &Node| node.scalar().map_or_else(String::new, |scalar| scalar.value().to_string());
+            let mut sorted: Vec<_> = entries.iter().map(|entry| (key(&entry.key), &entry.value)).collect();
+            sorted.sort_by(|a, b| a.0.cmp(&b.0));
+            out.push('{');
+            for (key, value) in sorted {
+                out.push_str(&key);
+                out.push(':');
+                canonical(value, out);
+                out.push(',');
+            }
+            out.push('}');
+        }
+    }
+}

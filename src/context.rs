@@ -6,9 +6,12 @@
 
 pub mod cookies;
 pub mod facts;
+pub mod headers;
 pub mod key;
 pub mod path;
+mod reader;
 pub mod readers;
+mod unknown;
 pub mod visitor;
 
 pub use facts::{BadRequest, RawRequest, RequestFacts, Scheme};

@@ -3,23 +3,34 @@
 //! Pure, and knows nothing of HTTP: a rule reads attributes through [`Context`], by [`Slot`]. What can be done when
 //! definitions load is done then; while a request waits, nothing is parsed, looked up by name or interpreted from JSON.
 
+mod cbor;
+mod compile;
 pub mod definition;
 pub mod document;
+mod eval;
+mod fault;
+pub mod json_context;
+mod murmur3;
+mod operators;
 pub mod resolution;
+mod rule;
 pub mod set;
+mod trace;
 pub mod value;
+mod variants;
 
 pub use definition::{Definition, Entry, FlagState};
 pub use document::{Document, Format};
+pub use json_context::JsonContext;
 pub use resolution::{ErrorCode, Reason, Resolution};
-pub use set::{Flag, FlagSet, Reads};
+pub use set::{Flag, FlagSet, Reads, Step};
 pub use value::Value;
 
 /// Index of a flag in its [`FlagSet`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlagId(pub u32);
 
-/// Index of a variant in its flag, in the order of the definition.
+/// Index of a variant in its flag, in the order of [`Definition::variants`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VariantId(pub u32);
 

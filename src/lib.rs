@@ -2,11 +2,11 @@
 //!
 //! A module may use only what stands below it in this list:
 //!
-//! - `cli`: one file a command
-//! - `admin`: the operator's door
-//! - `gateway`: the Pingora layer
-//! - `source`: keeps flag definitions fresh
-//! - `telemetry`: metrics, access log
+//! - [`cli`]: one file a command
+//! - [`admin`]: the operator's door
+//! - [`gateway`]: the Pingora layer
+//! - [`source`]: keeps flag definitions fresh
+//! - [`telemetry`]: metrics, access log
 //! - [`decide`]: the pure heart: request facts + snapshot -> decision
 //! - [`snapshot`]: config + flags + routes, built together
 //! - [`route`]: matching
@@ -14,7 +14,14 @@
 //! - [`flag`]: definitions, compiled targeting, evaluation
 //! - [`config`]: what an operator writes, parsed into types that cannot be wrong
 
+pub mod admin;
+pub mod cli;
 pub mod config;
 pub mod context;
+pub mod decide;
 pub mod flag;
+pub mod gateway;
 pub mod route;
+pub mod snapshot;
+pub mod source;
+pub mod telemetry;

@@ -2,8 +2,14 @@
 //!
 //! The table is compiled once a snapshot, sorted as the Gateway API orders matches; the first that matches wins. It decides nothing but the route.
 
+mod cover;
+mod describe;
+#[cfg(test)]
+mod fixture;
+mod matching;
 pub mod table;
 
+pub use describe::describe;
 pub use table::Table;
 
 /// Index into `Config::routes`.

@@ -3,13 +3,19 @@
 //! A problem names place, key, what was found, what was expected and the likely fix. Rendering is its `Display`; it
 //! never carries a value that a client sent.
 
+mod excerpt;
+
+use std::fmt;
 use std::sync::Arc;
 
 /// Where a thing stands in a file; lines and columns count from 1, columns in characters.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
+    /// The file's name, as its reader knows it.
     pub file: Arc<str>,
+    /// From 1.
     pub line: u32,
+    /// From 1, in characters.
     pub column: u32,
     /// The whole line, for the excerpt; empty when the text is not at hand.
     pub text: Arc<str>,
@@ -34,6 +40,8 @@ pub enum ProblemKind {
     HeaderCollision,
     /// A flag does not fit into the injection budget.
     OverBudget,
+    /// A value of a flag to inject cannot stand in a header field.
+    Unsendable,
     /// A targeting reads an attribute that nothing provides.
     UnknownAttribute,
     /// A source cannot be read.
@@ -42,7 +50,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind, so that a metric can show zeros.
-    pub const ALL: [ProblemKind; 9] = [
+    pub const ALL: [ProblemKind; 10] = [
         ProblemKind::Config,
         ProblemKind::Document,
         ProblemKind::Definition,
@@ -50,6 +58,7 @@ impl ProblemKind {
         ProblemKind::MissingVersion,
         ProblemKind::HeaderCollision,
         ProblemKind::OverBudget,
+        ProblemKind::Unsendable,
         ProblemKind::UnknownAttribute,
         ProblemKind::Source,
     ];
@@ -64,6 +73,7 @@ impl ProblemKind {
             ProblemKind::MissingVersion => "missing_version",
             ProblemKind::HeaderCollision => "header_collision",
             ProblemKind::OverBudget => "over_budget",
+            ProblemKind::Unsendable => "unsendable",
             ProblemKind::UnknownAttribute => "unknown_attribute",
             ProblemKind::Source => "source",
         }
@@ -73,15 +83,20 @@ impl ProblemKind {
 /// Whether it stops the thing it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// It is refused, or does not work at all.
     Error,
+    /// It works, but hardly as it was meant.
     Warning,
 }
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
+    /// What sort it is.
     pub kind: ProblemKind,
+    /// Whether it stops what it is about.
     pub severity: Severity,
+    /// Where it is; none when it has no place in a file.
     pub place: Option<Place>,
     /// The path of the key, such as `routes[0].version.flag` or `flags.checkout-version.targeting`.
     pub key: String,
@@ -91,4 +106,81 @@ pub struct Problem {
     pub expected: Option<String>,
     /// The likely fix.
     pub fix: Option<String>,
+}
+
+impl Place {
+    /// A place in a file whose text is not at hand: no excerpt is shown.
+    pub fn line_of(file: &str, line: u32, column: u32) -> Place {
+        Place { file: Arc::from(file), line, column, text: Arc::from(""), width: 1 }
+    }
+}
+
+/// `flagway.yaml:12:5`: its text would drown what it is the place of.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}+{}", self.file, self.line, self.column, self.width)
+    }
+}
+
+impl Problem {
+    /// Something that stops what it is about.
+    pub fn error(kind: ProblemKind, key: impl Into<String>, found: impl Into<String>) -> Problem {
+        Problem {
+            kind,
+            severity: Severity::Error,
+            place: None,
+            key: key.into(),
+            found: found.into(),
+            expected: None,
+            fix: None,
+        }
+    }
+
+    /// Something that works, but hardly as it was meant.
+    pub fn warning(kind: ProblemKind, key: impl Into<String>, found: impl Into<String>) -> Problem {
+        Problem { severity: Severity::Warning, ..Problem::error(kind, key, found) }
+    }
+
+    /// The same problem, at a place.
+    pub fn at(self, place: Place) -> Problem {
+        Problem { place: Some(place), ..self }
+    }
+
+    /// The same problem, with what was expected instead.
+    pub fn with_expected(self, expected: impl Into<String>) -> Problem {
+        Problem { expected: Some(expected.into()), ..self }
+    }
+
+    /// The same problem, with its likely fix.
+    pub fn with_fix(self, fix: impl Into<String>) -> Problem {
+        Problem { fix: Some(fix.into()), ..self }
+    }
+
+    /// Orders problems as a reader meets them: by file and place, those without one last.
+    pub fn sort(problems: &mut [Problem]) {
+        problems.sort_by(|a, b| {
+            let by_place = (a.place.is_none(), &a.place).cmp(&(b.place.is_none(), &b.place));
+            by_place.then_with(|| (a.severity, &a.key, &a.found).cmp(&(b.severity, &b.key, &b.found)))
+        });
+    }
+
+    /// As a compiler would print it, without a last line break; `style` adds ANSI colours.
+    pub fn render(&self, style: bool) -> String {
+        excerpt::render(self, style)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+/// The known word nearest to `found`, if it is near enough to be what was meant.
+pub fn suggest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|known| (strsim::damerau_levenshtein(found, known), known))
+        .filter(|(distance, known)| *distance <= 1 + known.len().min(found.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
 }

@@ -35,3 +35,10 @@ pub enum Entry {
     /// Answers PARSE_ERROR, with this message.
     Broken(Arc<str>),
 }
+
+impl Definition {
+    /// The definition as JSON with sorted keys: equal definitions have equal text.
+    pub fn canonical(&self) -> String {
+        todo!()
+    }
+}

@@ -1,10 +1,18 @@
 //! All flags of a snapshot, compiled, found by key or index.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Context, Definition, Entry, FlagId, Resolution, Slot, VariantId};
-use crate::config::FractionalVersion;
+use super::compile::{Compiled, Paths, compile};
+use super::eval::{BUDGET, Machine};
+use super::rule::{Answer, Expr};
+use super::trace::{Recorder, Witness};
+use super::variants::VariantNames;
+use super::{
+    Context, Definition, Entry, ErrorCode, FlagId, FlagState, Reason, Resolution, Slot, VariantId,
+};
+use crate::config::{FractionalVersion, Severity};
 
 /// The compiled flags.
 #[derive(Debug)]
@@ -22,7 +30,18 @@ pub struct Flag {
     pub definition: Option<Arc<Definition>>,
     /// Everything the rule can read on any branch, a static set.
     pub reads: Reads,
-    // compiled rule: private
+    /// Why there is no definition.
+    broken: Option<Arc<str>>,
+    names: VariantNames,
+    default: Option<VariantId>,
+    rule: Rule,
+}
+
+#[derive(Debug)]
+enum Rule {
+    /// Nothing is left to evaluate.
+    Settled(Option<VariantId>, Reason, Option<ErrorCode>),
+    Run(Expr),
 }
 
 /// What a flag's rule can read, on any branch.
@@ -40,34 +59,46 @@ pub struct Reads {
 pub struct Step {
     /// Depth in the rule, from 0.
     pub depth: usize,
-    /// What was evaluated: `{"==": [var header.x-canary, "always"]}` in short form.
+    /// What was evaluated, in short form: `{"==": [var header.x-canary, "always"]}`.
     pub what: String,
-    /// What came out, and for `fractional` the bucket: `"canary" (bucket 17 of 100, unit ..)`.
+    /// What came out, and how: `variant "canary" (unit: .., bucket 17 of 100, part 1 of 2)`.
     pub result: String,
 }
 
 impl FlagSet {
     /// Compiles definitions. It cannot fail: what does not compile never becomes a [`Definition`].
-    pub fn compile(_entries: &BTreeMap<Arc<str>, Entry>, _fractional: FractionalVersion) -> FlagSet {
-        todo!()
+    pub fn compile(entries: &BTreeMap<Arc<str>, Entry>, fractional: FractionalVersion) -> FlagSet {
+        let mut paths = Paths::default();
+        let flags = entries.iter().map(|(key, entry)| match entry {
+            Entry::Good(definition) => Flag::compile(key, definition, fractional, &mut paths),
+            Entry::Broken(why) => Flag::broken(key, why),
+        });
+        let flags: Vec<_> = flags.collect();
+        let by_key = flags.iter().enumerate().map(|(at, flag)| (flag.key.clone(), FlagId(at as u32))).collect();
+        FlagSet { flags, by_key, paths: paths.into_list() }
     }
 
+    /// The flag of that key.
     pub fn find(&self, key: &str) -> Option<FlagId> {
         self.by_key.get(key).copied()
     }
 
+    /// The flag of an id that this set gave.
     pub fn get(&self, id: FlagId) -> &Flag {
         &self.flags[id.0 as usize]
     }
 
+    /// All flags, by key.
     pub fn iter(&self) -> impl Iterator<Item = (FlagId, &Flag)> {
         self.flags.iter().enumerate().map(|(index, flag)| (FlagId(index as u32), flag))
     }
 
+    /// How many flags there are.
     pub fn len(&self) -> usize {
         self.flags.len()
     }
 
+    /// Whether there is no flag.
     pub fn is_empty(&self) -> bool {
         self.flags.is_empty()
     }
@@ -78,24 +109,110 @@ impl FlagSet {
     }
 
     /// Evaluates one flag. Never panics, never allocates for `if`, comparison, logic, `in`, `fractional`.
-    pub fn evaluate<C: Context>(&self, _id: FlagId, _context: &C) -> Resolution {
-        todo!()
+    pub fn evaluate<C: Context>(&self, id: FlagId, context: &C) -> Resolution {
+        self.get(id).run(id, context, ())
     }
 
     /// Evaluates one flag and tells every step.
-    pub fn trace<C: Context>(&self, _id: FlagId, _context: &C) -> (Resolution, Vec<Step>) {
-        todo!()
+    pub fn trace<C: Context>(&self, id: FlagId, context: &C) -> (Resolution, Vec<Step>) {
+        let mut recorder = Recorder::new(&self.paths);
+        let flag = self.get(id);
+        let resolution = flag.run(id, context, &mut recorder);
+        let mut steps = recorder.into_steps();
+        steps.push(flag.conclude(&resolution));
+        (resolution, steps)
     }
 }
 
 impl Flag {
     /// The value of a variant.
-    pub fn value(&self, _variant: VariantId) -> Option<&serde_json::Value> {
-        todo!()
+    pub fn value(&self, variant: VariantId) -> Option<&serde_json::Value> {
+        self.variants().get(variant.0 as usize).map(|(_, value)| value)
     }
 
     /// The name of a variant.
-    pub fn variant_name(&self, _variant: VariantId) -> Option<&Arc<str>> {
-        todo!()
+    pub fn variant_name(&self, variant: VariantId) -> Option<&Arc<str>> {
+        self.variants().get(variant.0 as usize).map(|(name, _)| name)
+    }
+
+    /// The variants by [`VariantId`], each with its value; none for a flag that never was good.
+    pub fn variants(&self) -> &[(Arc<str>, serde_json::Value)] {
+        self.definition.as_ref().map_or(&[], |definition| &definition.variants)
+    }
+
+    /// The variant of that name.
+    pub fn variant(&self, name: &str) -> Option<VariantId> {
+        self.names.find(name)
+    }
+
+    /// Whether it is enabled; none for a flag that never was good.
+    pub fn state(&self) -> Option<FlagState> {
+        self.definition.as_ref().map(|definition| definition.state)
+    }
+
+    /// Why there is no definition.
+    pub fn why_broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+
+    fn compile(key: &Arc<str>, definition: &Arc<Definition>, version: FractionalVersion, paths: &mut Paths) -> Flag {
+        let names = VariantNames::of(definition);
+        let default = definition.default_variant;
+        let (rule, reads) = match (&definition.targeting, definition.state) {
+            (_, FlagState::Disabled) => (Rule::Settled(None, Reason::Disabled, None), Reads::default()),
+            (None, _) if default.is_some() => (Rule::Settled(default, Reason::Static, None), Reads::default()),
+            (None, _) => (Rule::Settled(None, Reason::Default, None), Reads::default()),
+            (Some(targeting), _) => {
+                let Compiled { expr, reads, faults } = compile(targeting, "targeting", key, &names, version, paths);
+                if let Some(fault) = faults.iter().find(|fault| fault.severity == Severity::Error) {
+                    return Flag::broken(key, &Arc::from(format!("{}: {}", fault.path, fault.found)));
+                }
+                (Rule::Run(expr), reads)
+            }
+        };
+        Flag { key: key.clone(), definition: Some(definition.clone()), reads, broken: None, names, default, rule }
+    }
+
+    fn broken(key: &Arc<str>, why: &Arc<str>) -> Flag {
+        Flag {
+            key: key.clone(),
+            definition: None,
+            reads: Reads::default(),
+            broken: Some(why.clone()),
+            names: VariantNames::default(),
+            default: None,
+            rule: Rule::Settled(None, Reason::Error, Some(ErrorCode::ParseError)),
+        }
+    }
+
+    fn run<C: Context, W: Witness>(&self, id: FlagId, context: &C, witness: W) -> Resolution {
+        let (variant, reason, error) = match &self.rule {
+            Rule::Settled(variant, reason, error) => (*variant, *reason, *error),
+            Rule::Run(rule) => {
+                let whole = OnceCell::new();
+                let (flag_key, variants) = (&*self.key, &self.names);
+                let mut machine = Machine { context, flag_key, variants, whole: &whole, witness, budget: BUDGET };
+                match machine.resolve(rule) {
+                    Ok(Answer::Variant(variant)) => (Some(variant), Reason::TargetingMatch, None),
+                    Ok(Answer::Default) => (self.default, Reason::Default, None),
+                    Ok(Answer::Unknown) | Err(_) => (None, Reason::Error, Some(ErrorCode::General)),
+                }
+            }
+        };
+        Resolution { flag: id, variant, reason, error }
+    }
+
+    /// The last step of a trace: what the rule's result means.
+    fn conclude(&self, resolution: &Resolution) -> Step {
+        let what = match (&self.rule, self.why_broken()) {
+            (_, Some(why)) => format!("there is no usable definition: {why}"),
+            (Rule::Run(_), _) => "the rule's result".to_owned(),
+            (Rule::Settled(..), _) if resolution.reason == Reason::Disabled => "the flag is disabled".to_owned(),
+            (Rule::Settled(..), _) => "there is no targeting".to_owned(),
+        };
+        let variant = resolution.variant.and_then(|variant| self.variant_name(variant));
+        let variant = variant.map_or("no variant".to_owned(), |name| format!("variant {}", super::fault::quoted(name)));
+        let error = resolution.error.map(|code| format!(", {}", code.as_str())).unwrap_or_default();
+        Step { depth: 0, what, result: format!("{variant}, {}{error}", resolution.reason.as_str()) }
     }
 }

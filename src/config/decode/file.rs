@@ -1,0 +1,166 @@
+//! Decodes the file as a whole.
+
+use std::path::PathBuf;
+
+use super::context::{CONTEXT, context};
+use super::flags::{FLAGS, flags};
+use super::injection::{INJECTION, injection};
+use super::listener::{ADMIN, Binds, LISTENER, PROBES, admin, listeners, probes};
+use super::route::{ROUTE, Surroundings, routes};
+use super::scalar::{choice, duration, integer, path};
+use super::service::{Names, SERVICE, services};
+use super::{Decoder, Item};
+use crate::config::reference::{Object, Type, default, optional, required};
+use crate::config::tree::Node;
+use crate::config::{AccessLog, Config, LogTarget, MetricsLimits, Paths};
+
+/// The type of the whole file.
+pub static FILE: Type = Type::Object(&ROOT);
+
+pub static ROOT: Object = Object {
+    title: "The file",
+    doc: "Every key is known here; an unknown one is an error. `${NAME}` and `${NAME:-default}` inside a value are replaced \
+          by the environment, `$$` is a dollar. Relative paths are relative to the folder of the file.",
+    keys: &[
+        required("listeners", Type::List(&Type::Object(&LISTENER)), "Where traffic is accepted."),
+        optional("probes", Type::Object(&PROBES), "Health, readiness and metrics; none if absent."),
+        optional("admin", Type::Object(&ADMIN), "The operator's door; none if absent."),
+        optional(
+            "state_dir",
+            Type::Path,
+            "A folder for the last good flags; if absent, they live as long as the process.",
+        ),
+        default("flags", Type::Object(&FLAGS), "{}", "Where flags come from."),
+        default("context", Type::Object(&CONTEXT), "{}", "What a targeting can read."),
+        default("injection", Type::Object(&INJECTION), "{}", "How decisions travel to services."),
+        default("services", Type::Map(&Type::Name, &Type::Object(&SERVICE)), "{}", "Services by name."),
+        required("routes", Type::List(&Type::Object(&ROUTE)), "Which request goes where."),
+        default(
+            "paths",
+            Type::Choice(&["normalised", "as_received"]),
+            "normalised",
+            "The form of a path that is matched and forwarded.",
+        ),
+        default("access_log", Type::Object(&ACCESS_LOG), "{}", "One JSON line a request."),
+        default("metrics", Type::Object(&METRICS), "{}", "Bounds on metrics."),
+        optional("threads", Type::Integer { min: 1, max: 1024 }, "Worker threads; one a core if absent."),
+        default("shutdown", Type::Object(&SHUTDOWN), "{}", "How the gateway stops."),
+    ],
+    rules: &[],
+    later: &[],
+};
+
+pub static ACCESS_LOG: Object = Object {
+    title: "Access log",
+    doc: "One JSON line a request. It never delays one: lines that find the queue full are dropped and counted.",
+    keys: &[
+        default("to", Type::Path, "stdout", "`stdout`, `off`, or a file, which is opened again on SIGUSR1."),
+        default(
+            "queue",
+            Type::Integer { min: 1, max: 1_000_000 },
+            "8192",
+            "Lines that may wait to be written.",
+        ),
+        default(
+            "targeting_key",
+            Type::Choice(&["none", "hashed"]),
+            "none",
+            "Whether a keyed hash of the targeting key is written.",
+        ),
+    ],
+    rules: &[],
+    later: &[],
+};
+
+pub static METRICS: Object = Object {
+    title: "Metrics",
+    doc: "Bounds on metrics.",
+    keys: &[default(
+        "max_series",
+        Type::Integer { min: 10, max: 1_000_000 },
+        "2000",
+        "Series that one metric may have; what comes later is counted as `other`.",
+    )],
+    rules: &[],
+    later: &[],
+};
+
+pub static SHUTDOWN: Object = Object {
+    title: "Shutdown",
+    doc: "How the gateway stops.",
+    keys: &[default(
+        "grace",
+        Type::Duration { zero: true },
+        "20s",
+        "How long requests in flight may take to finish.",
+    )],
+    rules: &[],
+    later: &[],
+};
+
+/// The whole configuration. None: a problem was reported.
+pub fn file(root: &Node, decoder: &mut Decoder<'_>, hash: String) -> Option<Config> {
+    let mut fields = decoder.fields(&Item::root(root, &FILE))?;
+    let mut binds = Binds::default();
+    let listeners = fields.get("listeners", decoder, |item, decoder| listeners(item, decoder, &mut binds));
+    let probes = fields.get("probes", decoder, |item, decoder| probes(item, decoder, &mut binds));
+    let admin = fields.get("admin", decoder, |item, decoder| admin(item, decoder, &mut binds));
+    let state_dir: Option<PathBuf> = fields.get("state_dir", decoder, path);
+    let flags = fields.get("flags", decoder, flags);
+    let context = fields.get("context", decoder, context);
+    let injection = fields.get("injection", decoder, injection);
+    let names = Names::collect(root.entry("services").map(|entry| &entry.value));
+    let services = fields.get("services", decoder, services);
+    let paths = fields.get("paths", decoder, |item, decoder| {
+        choice(item, decoder, [("normalised", Paths::Normalised), ("as_received", Paths::AsReceived)])
+    });
+    let access_log = fields.get("access_log", decoder, access_log);
+    let metrics = fields.get("metrics", decoder, metrics);
+    let threads = fields.get("threads", decoder, integer);
+    let shutdown_grace = fields.get("shutdown", decoder, |item, decoder| {
+        let mut fields = decoder.fields(item)?;
+        fields.get("grace", decoder, duration)
+    });
+    // Routes are read even beside a broken injection, for their own problems.
+    let assumed = injection.clone().unwrap_or_default();
+    let around = Surroundings { names: &names, injection: &assumed, paths: paths.unwrap_or_default() };
+    let routes = fields.get("routes", decoder, |item, decoder| routes(item, decoder, &around));
+    Some(Config {
+        listeners: listeners?,
+        probes,
+        admin,
+        state_dir,
+        flags: flags?,
+        context: context?,
+        injection: injection?,
+        services: services?,
+        routes: routes?,
+        paths: paths?,
+        access_log: access_log?,
+        metrics: metrics?,
+        threads,
+        shutdown_grace: shutdown_grace?,
+        hash,
+        warnings: Vec::new(),
+    })
+}
+
+fn access_log(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<AccessLog> {
+    let mut fields = decoder.fields(item)?;
+    let to = fields.get("to", decoder, |item, decoder| match item.node.text() {
+        "stdout" => Some(LogTarget::Stdout),
+        "off" => Some(LogTarget::Off),
+        _ => path(item, decoder).map(LogTarget::File),
+    });
+    let queue = fields.get("queue", decoder, integer);
+    let targeting_key_hash = fields.get("targeting_key", decoder, |item, decoder| {
+        choice(item, decoder, [("none", false), ("hashed", true)])
+    });
+    Some(AccessLog { to: to?, queue: queue?, targeting_key_hash: targeting_key_hash? })
+}
+
+fn metrics(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<MetricsLimits> {
+    let mut fields = decoder.fields(item)?;
+    let max_series = fields.get("max_series", decoder, integer);
+    Some(MetricsLimits { max_series: max_series? })
+}

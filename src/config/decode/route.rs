@@ -1,0 +1,318 @@
+//! Decodes routes: a match, an action, and what flags decide about it.
+
+use super::context::{KEY_SOURCE, key_sources};
+use super::headers::{EDITS, authority, edits, host, http_path, pairs};
+use super::matches::{MATCH, matches, prefix};
+use super::scalar::{choice, integer, name, shown, status, text, value, words};
+use super::service::{Names, version_named};
+use super::{Decoder, Item, suggest};
+use crate::config::reference::{Object, Rule, Type, default, one_of, optional, required};
+use crate::config::route::{
+    Action, Caching, FixedResponse, FlagName, Forward, PathPattern, Redirect, RedirectPath, Rewrite, Route,
+    VersionRule,
+};
+use crate::config::service::ServiceId;
+use crate::config::{Injection, Name, Paths};
+
+pub static ROUTE: Object = Object {
+    title: "Route",
+    doc: "What a request must match, and where it goes then. The most specific match wins, whatever the order in the file.",
+    keys: &[
+        required("name", Type::Name, "What `route` is in a targeting and in telemetry."),
+        default("match", Type::Object(&MATCH), "{}", "What a request must have."),
+        optional("service", Type::Name, "Forwards to this service."),
+        optional("redirect", Type::Object(&REDIRECT), "Answers with a redirect."),
+        optional("respond", Type::Object(&RESPOND), "Answers by itself."),
+        optional(
+            "version",
+            Type::Object(&VERSION_RULE),
+            "The flag that names the version; always the default version if absent.",
+        ),
+        optional("inject", Type::List(&Type::FlagKey), "Flags that travel to the service as headers."),
+        optional("rewrite", Type::Object(&REWRITE), "Changes path and host on the way to the service."),
+        optional("request_headers", Type::Object(&EDITS), "Changes what the service sees."),
+        optional("response_headers", Type::Object(&EDITS), "Changes what the client sees."),
+        optional(
+            "targeting_key",
+            Type::List(&Type::Object(&KEY_SOURCE)),
+            "The route's own list, instead of `context.targeting_key`.",
+        ),
+        default(
+            "caching",
+            Type::Choice(&["auto", "off"]),
+            "auto",
+            "`auto` keeps shared caches from mixing versions, by `Vary` and `Cache-Control`; `off` changes nothing.",
+        ),
+    ],
+    rules: &[
+        Rule::ExactlyOne(&["service", "redirect", "respond"]),
+        Rule::Only(
+            &[
+                "version",
+                "inject",
+                "rewrite",
+                "request_headers",
+                "response_headers",
+                "targeting_key",
+                "caching",
+            ],
+            "service",
+        ),
+    ],
+    later: &["shadows"],
+};
+
+pub static VERSION_RULE: Object = Object {
+    title: "Version by flag",
+    doc: "Which version a flag's value names.",
+    keys: &[
+        required(
+            "flag",
+            Type::FlagKey,
+            "The flag; without `values`, its string value is the version's name.",
+        ),
+        optional(
+            "values",
+            Type::Map(&Type::Value, &Type::Name),
+            "Versions by the flag's value: `{true: canary, false: stable}`.",
+        ),
+    ],
+    rules: &[],
+    later: &[],
+};
+
+pub static REWRITE: Object = Object {
+    title: "Rewrite",
+    doc: "Changes of path and host on the way to the service.",
+    keys: &[
+        optional("prefix", Type::HttpPath, "Replaces what `path_prefix` matched."),
+        optional("host", Type::Authority, "Replaces the `Host`."),
+    ],
+    rules: &[Rule::AtLeastOne(&["prefix", "host"])],
+    later: &[],
+};
+
+pub static REDIRECT: Object = Object {
+    title: "Redirect",
+    doc: "`Location` is made of the parts given; absent ones are the request's own. The query is kept.",
+    keys: &[
+        default("status", Type::Status(&[301, 302, 303, 307, 308]), "302", "The status."),
+        optional("scheme", Type::Choice(&["http", "https"]), "The scheme."),
+        optional("host", Type::Host, "The host."),
+        optional("port", Type::Integer { min: 1, max: 65535 }, "The port."),
+        optional("path", Type::HttpPath, "The whole path."),
+        optional("prefix", Type::HttpPath, "Replaces what `path_prefix` matched."),
+    ],
+    rules: &[
+        Rule::AtMostOne(&["path", "prefix"]),
+        Rule::AtLeastOne(&["scheme", "host", "port", "path", "prefix"]),
+    ],
+    later: &[],
+};
+
+pub static RESPOND: Object = Object {
+    title: "Fixed response",
+    doc: "An answer by the gateway itself.",
+    keys: &[
+        default("status", Type::Status(&[]), "200", "The status."),
+        default("body", Type::Text, "\"\"", "The body."),
+        default("headers", Type::Map(&Type::HeaderName, &Type::HeaderValue), "{}", "The headers."),
+    ],
+    rules: &[],
+    later: &[],
+};
+
+/// What routes refer to.
+pub struct Surroundings<'a> {
+    pub names: &'a Names,
+    pub injection: &'a Injection,
+    pub paths: Paths,
+}
+
+/// All routes; at least one, each with a name of its own.
+pub fn routes(item: &Item<'_>, decoder: &mut Decoder<'_>, around: &Surroundings<'_>) -> Option<Vec<Route>> {
+    if item.node.list().is_some_and(<[_]>::is_empty) {
+        decoder.report(item.problem("there is no route").with_expected("at least one"));
+    }
+    let mut seen: Vec<(Name, u32)> = Vec::new();
+    decoder.list(item, |item, decoder| {
+        let mut fields = decoder.fields(item)?;
+        let name = fields.get("name", decoder, |item, decoder| {
+            let name = name(item, decoder)?;
+            if let Some((_, line)) = seen.iter().find(|(other, _)| *other == name) {
+                let problem = item.problem(format!("the route {} stands twice", shown(item)));
+                let fix = format!("rename one of them; the first is in line {line}");
+                decoder.report(problem.with_expected("each name once").with_fix(fix));
+            }
+            seen.push((name.clone(), item.place.line));
+            Some(name)
+        });
+        let matches = fields.get("match", decoder, |item, decoder| matches(item, decoder, around.paths));
+        let is_prefix = matches.as_ref().is_none_or(|matches| matches!(matches.path, PathPattern::Prefix(_)));
+        let forward = forward(&mut fields, decoder, around, is_prefix);
+        let redirect = fields.get("redirect", decoder, |item, decoder| redirect(item, decoder, is_prefix));
+        let respond =
+            fields.get("respond", decoder, |item, decoder| respond(item, decoder, around.injection));
+        let targeting_key = fields.get("targeting_key", decoder, key_sources);
+        let caching = fields.get("caching", decoder, |item, decoder| {
+            choice(item, decoder, [("auto", Caching::Auto), ("off", Caching::Off)])
+        });
+        let action =
+            forward.map(Action::Forward).or(redirect.map(Action::Redirect)).or(respond.map(Action::Respond));
+        Some(Route {
+            name: name?,
+            matches: matches?,
+            action: action?,
+            targeting_key,
+            caching: caching?,
+            place: item.value_place(),
+        })
+    })
+}
+
+fn forward(
+    fields: &mut super::Fields<'_>,
+    decoder: &mut Decoder<'_>,
+    around: &Surroundings<'_>,
+    is_prefix: bool,
+) -> Option<Forward> {
+    let service = fields.get("service", decoder, |item, decoder| service_named(item, decoder, around.names));
+    let version =
+        fields.get("version", decoder, |item, decoder| version_rule(item, decoder, around.names, service));
+    let inject = fields.get("inject", decoder, inject);
+    let rewrite = fields.get("rewrite", decoder, |item, decoder| rewrite(item, decoder, is_prefix));
+    let request_headers =
+        fields.get("request_headers", decoder, |item, decoder| edits(item, decoder, around.injection));
+    let response_headers =
+        fields.get("response_headers", decoder, |item, decoder| edits(item, decoder, around.injection));
+    Some(Forward {
+        service: service?,
+        version,
+        inject: inject.unwrap_or_default(),
+        rewrite: rewrite.unwrap_or_default(),
+        request_headers: request_headers.unwrap_or_default(),
+        response_headers: response_headers.unwrap_or_default(),
+    })
+}
+
+fn service_named(item: &Item<'_>, decoder: &mut Decoder<'_>, names: &Names) -> Option<ServiceId> {
+    let text = name(item, decoder)?;
+    if let Some(index) = names.services().position(|name| name == &*text) {
+        return Some(ServiceId(index));
+    }
+    let known: Vec<&str> = names.services().collect();
+    let problem = item.problem(format!("there is no service {}", shown(item)));
+    let problem = problem.with_expected(if known.is_empty() {
+        "a service of `services`".into()
+    } else {
+        one_of(&known)
+    });
+    decoder.report(match suggest(&text, known) {
+        Some(meant) => problem.with_fix(format!("write `{meant}`")),
+        None => problem.with_fix("name one of them, or add the service under `services`"),
+    });
+    None
+}
+
+fn version_rule(
+    item: &Item<'_>,
+    decoder: &mut Decoder<'_>,
+    names: &Names,
+    service: Option<ServiceId>,
+) -> Option<VersionRule> {
+    let mut fields = decoder.fields(item)?;
+    let flag = fields.get("flag", decoder, flag_name);
+    // Without a service that exists, no version can be told wrong.
+    let versions = service.map_or(&[][..], |service| names.versions(service.0));
+    let service = service.and_then(|service| names.services().nth(service.0)).unwrap_or_default();
+    let values = fields.get("values", decoder, |item, decoder| {
+        if item.node.map().is_some_and(<[_]>::is_empty) {
+            let problem = item.problem("no value names a version").with_expected("at least one value");
+            decoder
+                .report(problem.with_fix("remove `values`: then the flag's string value names the version"));
+        }
+        let mut seen: Vec<serde_json::Value> = Vec::new();
+        decoder.map(item, |key, version, decoder| {
+            let flag_value = value(key, decoder);
+            let version = version_named(version, decoder, versions, service);
+            let flag_value = flag_value?;
+            // `1` and `1.0` are one value to a flag.
+            let same = |other: &serde_json::Value| {
+                *other == flag_value || (other.is_number() && other.as_f64() == flag_value.as_f64())
+            };
+            if seen.iter().any(same) {
+                decoder.report(
+                    key.problem(format!("the value `{flag_value}` stands twice"))
+                        .with_expected("each value once"),
+                );
+            }
+            seen.push(flag_value.clone());
+            Some((flag_value, version?))
+        })
+    });
+    Some(VersionRule { flag: flag?, values })
+}
+
+fn flag_name(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<FlagName> {
+    Some(FlagName { key: words(item, decoder)?, place: item.value_place() })
+}
+
+fn inject(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<FlagName>> {
+    let mut seen: Vec<Name> = Vec::new();
+    decoder.list(item, |item, decoder| {
+        let flag = flag_name(item, decoder)?;
+        if seen.contains(&flag.key) {
+            decoder.report(
+                item.problem(format!("the flag {} stands twice", shown(item)))
+                    .with_expected("each flag once"),
+            );
+        }
+        seen.push(flag.key.clone());
+        Some(flag)
+    })
+}
+
+fn rewrite(item: &Item<'_>, decoder: &mut Decoder<'_>, is_prefix: bool) -> Option<Rewrite> {
+    let mut fields = decoder.fields(item)?;
+    let prefix = fields.get("prefix", decoder, |item, decoder| replacement(item, decoder, is_prefix));
+    let host = fields.get("host", decoder, authority);
+    Some(Rewrite { prefix, host })
+}
+
+/// What is put in place of a matched prefix: there must be one.
+fn replacement(item: &Item<'_>, decoder: &mut Decoder<'_>, is_prefix: bool) -> Option<Name> {
+    if !is_prefix {
+        let problem = item.problem(format!("`{}` without a prefix that it replaces", item.key));
+        decoder.report(problem.with_expected("a route that matches by `path_prefix`"));
+    }
+    prefix(item, decoder, Paths::AsReceived)
+}
+
+fn redirect(item: &Item<'_>, decoder: &mut Decoder<'_>, is_prefix: bool) -> Option<Redirect> {
+    let mut fields = decoder.fields(item)?;
+    let status = fields.get("status", decoder, status);
+    let scheme = fields.get("scheme", decoder, |item, decoder| {
+        choice(item, decoder, [("http", "http"), ("https", "https")])
+    });
+    let host = fields.get("host", decoder, host);
+    let port = fields.get("port", decoder, integer);
+    let path = fields.get("path", decoder, http_path).map(RedirectPath::Full);
+    let prefix = fields
+        .get("prefix", decoder, |item, decoder| replacement(item, decoder, is_prefix))
+        .map(RedirectPath::Prefix);
+    Some(Redirect { status: status?, scheme: scheme.map(Name::from), host, port, path: path.or(prefix) })
+}
+
+fn respond(item: &Item<'_>, decoder: &mut Decoder<'_>, injection: &Injection) -> Option<FixedResponse> {
+    let mut fields = decoder.fields(item)?;
+    let status = fields.get("status", decoder, status);
+    let body = fields.get("body", decoder, text);
+    let headers = fields.get("headers", decoder, |item, decoder| pairs(item, decoder, injection));
+    let (status, body) = (status?, body?);
+    if matches!(status.as_u16(), 204 | 205 | 304) && !body.is_empty() {
+        decoder.report(
+            item.problem(format!("a body beside the status {}", status.as_u16())).with_expected("no `body`"),
+        );
+    }
+    Some(FixedResponse { status, headers: headers?, body })
+}

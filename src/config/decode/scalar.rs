@@ -1,0 +1,275 @@
+//! Readers of single values: each knows one type of the tables, and what is usually meant when it is wrong.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use ipnet::IpNet;
+use regex::{Regex, RegexBuilder};
+use serde_json::Value;
+
+use super::{Decoder, Item, suggest};
+use crate::config::Name;
+use crate::config::reference::Type;
+
+/// Longest duration: ten years.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// Bytes that a compiled regular expression may take.
+const REGEX_BYTES: usize = 1 << 20;
+
+/// Any text; a number or boolean must be quoted.
+pub fn text(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Name> {
+    let Some(scalar) = item.node.scalar() else { return decoder.wrong(item) };
+    let is_text = scalar.written.is_some() || matches!(scalar.value(), Value::String(_));
+    let is_key = item.is_key && !scalar.text.is_empty();
+    if is_text || is_key { Some(scalar.text.clone()) } else { decoder.wrong(item) }
+}
+
+/// Text that passes a test; the item's type says which.
+fn text_where(item: &Item<'_>, decoder: &mut Decoder<'_>, good: impl FnOnce(&str) -> bool) -> Option<Name> {
+    let text = text(item, decoder)?;
+    if good(&text) { Some(text) } else { bad(item, decoder, None) }
+}
+
+/// Of a service, a version, a route, a listener.
+pub fn name(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Name> {
+    text_where(item, decoder, |text| {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        (1..=128).contains(&text.len()) && text.bytes().all(good)
+    })
+}
+
+/// Text that is not empty and has no control characters.
+pub fn words(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Name> {
+    text_where(item, decoder, |text| !text.is_empty() && !text.chars().any(char::is_control))
+}
+
+/// A bearer token.
+pub fn token(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
+    let text = text(item, decoder)?;
+    if text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Some(text.to_string());
+    }
+    // The value itself is a secret.
+    let problem = item.problem(format!("`{}` is no good secret", item.key)).with_expected(item.is.describe());
+    decoder.report(problem.with_fix("take one from `openssl rand -hex 32`"));
+    None
+}
+
+pub fn boolean(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<bool> {
+    match retyped(item) {
+        Some(Value::Bool(value)) => Some(value),
+        _ => decoder.wrong(item),
+    }
+}
+
+/// A whole number within the bounds of its table.
+pub fn integer<T: TryFrom<i64>>(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<T> {
+    let Type::Integer { min, max } = item.is else { return not_its_type(item) };
+    let Some(Value::Number(number)) = retyped(item) else { return decoder.wrong(item) };
+    let inside = number.as_i64().filter(|number| (*min..=*max).contains(number));
+    match inside.and_then(|number| T::try_from(number).ok()) {
+        Some(number) => Some(number),
+        None => bad(item, decoder, None),
+    }
+}
+
+pub fn duration(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Duration> {
+    let Type::Duration { zero } = item.is else { return not_its_type(item) };
+    if let Some(Value::Number(number)) = retyped(item) {
+        return bad(item, decoder, Some(format!("add a unit: `{number}s`")));
+    }
+    let text = text(item, decoder)?;
+    match humantime::parse_duration(text.trim()) {
+        Ok(duration) if duration <= LONGEST && (*zero || !duration.is_zero()) => Some(duration),
+        _ => bad(item, decoder, None),
+    }
+}
+
+/// Bytes; a number alone is bytes.
+pub fn size<T: TryFrom<u64>>(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<T> {
+    let Type::Size { min, max } = item.is else { return not_its_type(item) };
+    let bytes = match retyped(item) {
+        Some(Value::Number(number)) => number.as_u64(),
+        _ => text(item, decoder)?.parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64()),
+    };
+    match bytes.filter(|bytes| (*min..=*max).contains(bytes)).and_then(|bytes| T::try_from(bytes).ok()) {
+        Some(bytes) => Some(bytes),
+        None => bad(item, decoder, None),
+    }
+}
+
+/// An address to listen on.
+pub fn bind(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<SocketAddr> {
+    if let Some(Value::Number(port)) = retyped(item) {
+        return bad(
+            item,
+            decoder,
+            Some(format!("write `0.0.0.0:{port}` for every network, `127.0.0.1:{port}` for this machine")),
+        );
+    }
+    let text = text(item, decoder)?;
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let fix = match text.rsplit_once(':') {
+        Some(("localhost", port)) => Some(format!("write `127.0.0.1:{port}`")),
+        Some(("" | "*", port)) => Some(format!("write `0.0.0.0:{port}`, or `[::]:{port}` for IPv6 too")),
+        Some((host, port)) if host.contains(':') && !host.contains('[') => {
+            Some(format!("write `[{host}]:{port}`"))
+        }
+        _ if text.parse::<IpAddr>().is_ok() => Some("add a port".into()),
+        _ => None,
+    };
+    // The fix repeats what was written: not what the environment put in.
+    let fix = fix.filter(|_| item.node.scalar().is_some_and(|scalar| scalar.written.is_none()));
+    bad(item, decoder, fix)
+}
+
+/// One network, or one address as a network of its own.
+pub fn network(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<IpNet> {
+    let text = text(item, decoder)?;
+    match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+        Ok(network) => Some(network.trunc()),
+        Err(_) => bad(item, decoder, None),
+    }
+}
+
+/// A path, joined to the folder of the file when it is relative.
+pub fn path(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<PathBuf> {
+    let text = text_where(item, decoder, |text| !text.is_empty() && !text.contains('\0'))?;
+    Some(decoder.folder.join(&*text))
+}
+
+/// A regular expression that must match the whole text.
+pub fn regex(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Regex> {
+    let text = text(item, decoder)?;
+    let build = |pattern: &str| RegexBuilder::new(pattern).size_limit(REGEX_BYTES).build();
+    // Alone first: it must not close our group, nor may its error speak of it.
+    match build(&text).and_then(|_| build(&format!("^(?:{text})$"))) {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            let reason = match error {
+                regex::Error::CompiledTooBig(limit) => format!("it compiles to more than {limit} bytes"),
+                // The last line is the reason; those before repeat the pattern.
+                error => {
+                    error.to_string().lines().last().unwrap_or("").trim_start_matches("error: ").to_owned()
+                }
+            };
+            let problem = item.problem(format!("{} is no regular expression: {reason}", shown(item)));
+            decoder.report(problem.with_expected(item.is.describe()));
+            None
+        }
+    }
+}
+
+pub fn method(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Method> {
+    let text = text(item, decoder)?;
+    let upper = text.to_ascii_uppercase();
+    match Method::from_bytes(text.as_bytes()) {
+        Ok(method) if upper == *text => Some(method),
+        Ok(_) => bad(item, decoder, Some(format!("write `{upper}`"))),
+        Err(_) => bad(item, decoder, None),
+    }
+}
+
+pub fn status(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<StatusCode> {
+    let Type::Status(allowed) = item.is else { return not_its_type(item) };
+    let Some(Value::Number(number)) = retyped(item) else { return decoder.wrong(item) };
+    let number = number.as_u64().and_then(|number| u16::try_from(number).ok());
+    let good = |number: &u16| {
+        if allowed.is_empty() { (200..=599).contains(number) } else { allowed.contains(number) }
+    };
+    match number.filter(good).and_then(|number| StatusCode::from_u16(number).ok()) {
+        Some(status) => Some(status),
+        None => bad(item, decoder, None),
+    }
+}
+
+/// One of the words of its table, as what it stands for.
+pub fn choice<T: Copy, const N: usize>(
+    item: &Item<'_>,
+    decoder: &mut Decoder<'_>,
+    words: [(&'static str, T); N],
+) -> Option<T> {
+    let Type::Choice(known) = item.is else { return not_its_type(item) };
+    debug_assert!(words.iter().map(|(word, _)| word).eq(known.iter()), "{} and its table differ", item.key);
+    let text = text(item, decoder)?;
+    match words.iter().find(|(word, _)| *word == &*text) {
+        Some((_, meaning)) => Some(*meaning),
+        None => {
+            let meant = suggest(&text, words.iter().map(|(word, _)| *word));
+            bad(item, decoder, meant.map(|meant| format!("write `{meant}`")))
+        }
+    }
+}
+
+/// A flag's value: a boolean, a number or text.
+pub fn value(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Value> {
+    match item.node.scalar().map(|scalar| scalar.value()) {
+        None | Some(Value::Null) => decoder.wrong(item),
+        value => value,
+    }
+}
+
+/// Reports that a scalar is none of its type.
+pub fn bad<T>(item: &Item<'_>, decoder: &mut Decoder<'_>, fix: Option<String>) -> Option<T> {
+    let problem = item.problem(format!("{} does not fit `{}`", shown(item), item.key));
+    let problem = problem.with_expected(item.is.describe());
+    decoder.report(match fix {
+        Some(fix) => problem.with_fix(fix),
+        None => problem,
+    });
+    None
+}
+
+/// A scalar for a message: as written, at most 60 characters of it.
+pub fn shown(item: &Item<'_>) -> String {
+    let Some(scalar) = item.node.scalar() else { return item.node.what().to_owned() };
+    let text = scalar.shown();
+    let cut: String = text.chars().take(60).collect();
+    let dots = if cut.len() < text.len() { ".." } else { "" };
+    let environment = if scalar.written.is_some() { ", with its value put in," } else { "" };
+    format!("`{cut}{dots}`{environment}")
+}
+
+/// What mends a value of the wrong kind.
+pub fn fix_of_kind(item: &Item<'_>) -> Option<String> {
+    let Some(scalar) = item.node.scalar() else {
+        let one = item.node.list().is_some_and(|items| items.len() == 1);
+        return one.then(|| "write its one item without `[ ]` or `-`".to_owned());
+    };
+    match (item.is, scalar.value()) {
+        (_, Value::Null) => Some("give it a value, or remove the key".into()),
+        (Type::List(_), _) => Some(format!("write `[{}]`", scalar.shown())),
+        (Type::Object(_) | Type::Map(..), _) => None,
+        (Type::Bool | Type::Integer { .. } | Type::Status(_), Value::String(_)) if !scalar.plain => {
+            Some("remove the quotes".into())
+        }
+        (Type::Bool, Value::String(text)) => match &*text.to_lowercase() {
+            "yes" | "on" => Some("write `true`".into()),
+            "no" | "off" => Some("write `false`".into()),
+            _ => None,
+        },
+        (_, Value::Bool(_) | Value::Number(_)) => {
+            Some(format!("put quotes around it: \"{}\"", scalar.shown()))
+        }
+        _ => None,
+    }
+}
+
+/// A scalar's value; what the environment was put into is typed even inside quotes, as `{ }` and `[ ]` demand quotes around it.
+fn retyped(item: &Item<'_>) -> Option<Value> {
+    let scalar = item.node.scalar()?;
+    match &scalar.written {
+        Some(_) => Some(crate::config::tree::Scalar { plain: true, ..scalar.clone() }.value()),
+        None => Some(scalar.value()),
+    }
+}
+
+fn not_its_type<T>(item: &Item<'_>) -> Option<T> {
+    debug_assert!(false, "{} is read as what its table does not say: {:?}", item.key, item.is);
+    None
+}

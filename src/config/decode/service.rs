@@ -1,0 +1,271 @@
+//! Decodes services, their versions and endpoints.
+
+use super::headers::{address, host};
+use super::listener::{CERTIFICATE, certificate};
+use super::scalar::{boolean, choice, duration, integer, name, path};
+use super::{Decoder, Item, suggest};
+use crate::config::Name;
+use crate::config::reference::{Object, Type, default, one_of, optional, required};
+use crate::config::service::{
+    Endpoint, EndpointHost, Service, Timeouts, UpstreamHttp, UpstreamTls, Version, VersionId,
+};
+use crate::config::tree::Node;
+
+pub static SERVICE: Object = Object {
+    title: "Service",
+    doc: "What a route forwards to, in one or more versions.",
+    keys: &[
+        required(
+            "default",
+            Type::Name,
+            "The version that serves when a flag says nothing usable, and when another version fails.",
+        ),
+        required("versions", Type::Map(&Type::Name, &Type::Object(&VERSION)), "Its versions by name."),
+        default(
+            "timeouts",
+            Type::Object(&TIMEOUTS),
+            "{}",
+            "Timeouts of versions that do not have their own.",
+        ),
+    ],
+    rules: &[],
+    later: &[],
+};
+
+pub static VERSION: Object = Object {
+    title: "Version",
+    doc: "One version of a service. No connection is ever shared between two of them.",
+    keys: &[
+        required(
+            "endpoints",
+            Type::List(&Type::Either(&Type::Address, &Type::Object(&ENDPOINT))),
+            "Where it runs: `host:port`, or the long form with a weight.",
+        ),
+        optional(
+            "tls",
+            Type::Object(&UPSTREAM_TLS),
+            "Speaks TLS to its endpoints; `{}` takes every default. Plain if absent.",
+        ),
+        default("http", Type::Choice(&["h1", "h2"]), "h1", "HTTP/1.1 or HTTP/2."),
+        default("timeouts", Type::Object(&TIMEOUTS), "{}", "What is not given here is the service's."),
+    ],
+    rules: &[],
+    later: &[],
+};
+
+pub static ENDPOINT: Object = Object {
+    title: "Endpoint",
+    doc: "One endpoint, in its long form.",
+    keys: &[
+        required(
+            "address",
+            Type::Address,
+            "Host and port. A name is resolved in the background, never on a request.",
+        ),
+        default(
+            "weight",
+            Type::Integer { min: 1, max: 1000 },
+            "1",
+            "Its share of the requests beside the others' weights.",
+        ),
+    ],
+    rules: &[],
+    later: &[],
+};
+
+pub static UPSTREAM_TLS: Object = Object {
+    title: "Upstream TLS",
+    doc: "TLS towards endpoints.",
+    keys: &[
+        optional("sni", Type::Host, "The name that is asked for and verified; the endpoint's own if absent."),
+        optional("ca", Type::Path, "A PEM file of accepted authorities; the system's if absent."),
+        optional(
+            "client_cert",
+            Type::Object(&CERTIFICATE),
+            "The certificate that Flagway shows; none if absent.",
+        ),
+        default("verify", Type::Bool, "true", "Whether the endpoint's certificate is verified."),
+    ],
+    rules: &[],
+    later: &[],
+};
+
+pub static TIMEOUTS: Object = Object {
+    title: "Timeouts",
+    doc: "How long an endpoint may take.",
+    keys: &[
+        default("connect", Type::Duration { zero: false }, "2s", "For TCP and TLS."),
+        default(
+            "first_byte",
+            Type::Duration { zero: false },
+            "30s",
+            "From the request's end to the response's head.",
+        ),
+        default(
+            "idle",
+            Type::Duration { zero: false },
+            "60s",
+            "Between two reads of a response; and how long a connection waits to be used again.",
+        ),
+        optional("total", Type::Duration { zero: false }, "For the whole exchange; unbounded if absent."),
+    ],
+    rules: &[],
+    later: &[],
+};
+
+/// The names of all services and their versions, known before any of them is decoded: so that a mistake inside a service
+/// does not make its name unknown.
+pub struct Names {
+    services: Vec<(Name, Vec<Name>)>,
+}
+
+impl Names {
+    /// Collects them from the value of `services`.
+    pub fn collect(services: Option<&Node>) -> Names {
+        let names = |node: Option<&Node>| -> Vec<(Name, Node)> {
+            let entries = node.and_then(Node::map).unwrap_or_default();
+            entries.iter().map(|entry| (Name::from(entry.key.text()), entry.value.clone())).collect()
+        };
+        let versions = |service: &Node| {
+            let versions = service.entry("versions").map(|entry| &entry.value);
+            names(versions).into_iter().map(|(name, _)| name).collect()
+        };
+        Names { services: names(services).into_iter().map(|(name, node)| (name, versions(&node))).collect() }
+    }
+
+    /// All services, in the order of their indexes.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().map(|(name, _)| &**name)
+    }
+
+    /// The versions of the service at an index.
+    pub fn versions(&self, service: usize) -> &[Name] {
+        self.services.get(service).map_or(&[], |(_, versions)| versions)
+    }
+}
+
+/// All services, in the order of the file.
+pub fn services(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<Service>> {
+    decoder.map(item, |key, item, decoder| {
+        let name = name(key, decoder);
+        let service = service(key, item, decoder);
+        Some(Service { name: name?, ..service? })
+    })
+}
+
+fn service(key: &Item<'_>, item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Service> {
+    let mut fields = decoder.fields(item)?;
+    let own = fields.get("timeouts", decoder, |item, decoder| timeouts(item, decoder, Timeouts::default()));
+    let own = own.unwrap_or_default();
+    let known: Vec<Name> = fields
+        .given("versions")
+        .and_then(|item| {
+            item.node.map().map(|entries| entries.iter().map(|entry| entry.key.text().into()).collect())
+        })
+        .unwrap_or_default();
+    let default =
+        fields.get("default", decoder, |item, decoder| version_named(item, decoder, &known, key.node.text()));
+    let versions = fields.get("versions", decoder, |item, decoder| {
+        if item.node.map().is_some_and(<[_]>::is_empty) {
+            decoder.report(item.problem("the service has no version").with_expected("at least one"));
+        }
+        decoder.map(item, |key, item, decoder| {
+            let name = name(key, decoder);
+            let version = version(item, decoder, own);
+            Some(Version { name: name?, ..version? })
+        })
+    });
+    let name = Name::from(key.node.text());
+    Some(Service { name, default: default?, versions: versions?, place: key.place.clone() })
+}
+
+/// A version of a service, by its name.
+pub fn version_named(
+    item: &Item<'_>,
+    decoder: &mut Decoder<'_>,
+    versions: &[Name],
+    service: &str,
+) -> Option<VersionId> {
+    let text = name(item, decoder)?;
+    // A service without versions has its own problem.
+    if versions.is_empty() {
+        return None;
+    }
+    if let Some(index) = versions.iter().position(|version| *version == text) {
+        return Some(VersionId(index));
+    }
+    let problem =
+        item.problem(format!("the service `{service}` has no version {}", super::scalar::shown(item)));
+    let problem = problem.with_expected(one_of(versions));
+    decoder.report(match suggest(&text, versions.iter().map(|version| &**version)) {
+        Some(meant) => problem.with_fix(format!("write `{meant}`")),
+        None => problem
+            .with_fix(format!("name one of them, or add the version under `services.{service}.versions`")),
+    });
+    None
+}
+
+fn version(item: &Item<'_>, decoder: &mut Decoder<'_>, service: Timeouts) -> Option<Version> {
+    let mut fields = decoder.fields(item)?;
+    let endpoints = fields.get("endpoints", decoder, endpoints);
+    let tls = fields.get("tls", decoder, tls);
+    let http = fields.get("http", decoder, |item, decoder| {
+        choice(item, decoder, [("h1", UpstreamHttp::H1), ("h2", UpstreamHttp::H2)])
+    });
+    let timeouts = fields.get("timeouts", decoder, |item, decoder| timeouts(item, decoder, service));
+    Some(Version { name: Name::from(""), endpoints: endpoints?, tls, http: http?, timeouts: timeouts? })
+}
+
+fn endpoints(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<Endpoint>> {
+    if item.node.list().is_some_and(<[_]>::is_empty) {
+        decoder.report(
+            item.problem("the version has no endpoint")
+                .with_expected("at least one, such as `[10.0.0.1:9001]`"),
+        );
+    }
+    let mut seen: Vec<(EndpointHost, u16)> = Vec::new();
+    decoder.list(item, |item, decoder| {
+        let endpoint = endpoint(item, decoder)?;
+        let address = (endpoint.host.clone(), endpoint.port);
+        if seen.contains(&address) {
+            let problem = item.problem("this endpoint stands twice").with_expected("each endpoint once");
+            decoder.report(problem.with_fix("to send it more requests, give it a `weight`"));
+        }
+        seen.push(address);
+        Some(endpoint)
+    })
+}
+
+fn endpoint(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Endpoint> {
+    let item = item.form();
+    if !matches!(item.is, Type::Object(_)) {
+        let (host, port) = address(&item, decoder)?;
+        return Some(Endpoint { host, port, weight: 1 });
+    }
+    let mut fields = decoder.fields(&item)?;
+    let address = fields.get("address", decoder, address);
+    let weight = fields.get("weight", decoder, integer);
+    let (host, port) = address?;
+    Some(Endpoint { host, port, weight: weight? })
+}
+
+fn tls(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<UpstreamTls> {
+    let mut fields = decoder.fields(item)?;
+    let sni = fields.get("sni", decoder, host);
+    let ca = fields.get("ca", decoder, path);
+    let client_cert = fields.get("client_cert", decoder, certificate);
+    let verify = fields.get("verify", decoder, boolean);
+    Some(UpstreamTls { sni, ca, client_cert, verify: verify? })
+}
+
+/// Timeouts that fall back, one by one, on others.
+fn timeouts(item: &Item<'_>, decoder: &mut Decoder<'_>, others: Timeouts) -> Option<Timeouts> {
+    let mut fields = decoder.fields(item)?;
+    let mut own = |name| fields.given(name).and_then(|item| duration(&item, decoder));
+    Some(Timeouts {
+        connect: own("connect").unwrap_or(others.connect),
+        first_byte: own("first_byte").unwrap_or(others.first_byte),
+        idle: own("idle").unwrap_or(others.idle),
+        total: own("total").or(others.total),
+    })
+}

@@ -1,0 +1,275 @@
+//! The pure heart: request facts and a snapshot in, a decision out.
+//!
+//! No I/O, no clock, no randomness of its own: time and fresh bits are arguments. The gateway, `explain` and `check` all ask this one function, so what they say is what happens.
+
+pub mod baggage;
+pub mod headers;
+
+use smallvec::SmallVec;
+
+use crate::config::service::{ServiceId, VersionId};
+use crate::context::{RequestContext, RequestFacts, TargetingKey, VisitorChange};
+use crate::flag::{ErrorCode, FlagId, Reason, Resolution, VariantId};
+use crate::route::RouteId;
+use crate::snapshot::{ForwardPlan, Plan, Snapshot, Unusable};
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// None: no route matches; the gateway answers 404.
+    pub route: Option<RouteId>,
+    /// None: the route answers by itself.
+    pub target: Option<Target>,
+    /// One for each of the plan's flags, in their order.
+    pub resolved: SmallVec<[Resolved; 12]>,
+    /// A visitor cookie that the response sets.
+    pub visitor: Option<VisitorChange>,
+    /// Whether there was a targeting key.
+    pub keyed: bool,
+}
+
+/// Which version serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    pub service: ServiceId,
+    pub version: VersionId,
+    /// Why the default serves although a flag was asked; none also when a flag said nothing on purpose.
+    pub trouble: Option<Trouble>,
+}
+
+/// Flag trouble: it sends a request to the default version, is counted and logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Trouble {
+    MissingFlag,
+    EvaluationError,
+    WrongType,
+    UnknownVersion,
+}
+
+impl Trouble {
+    /// Every trouble, in the order of its discriminant.
+    pub const ALL: [Trouble; 4] =
+        [Trouble::MissingFlag, Trouble::EvaluationError, Trouble::WrongType, Trouble::UnknownVersion];
+
+    /// The label `why` of `flagway_fallbacks_total`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Trouble::MissingFlag => "missing_flag",
+            Trouble::EvaluationError => "evaluation_error",
+            Trouble::WrongType => "wrong_type",
+            Trouble::UnknownVersion => "unknown_version",
+        }
+    }
+}
+
+/// A flag's outcome. Without a flag id it is FLAG_NOT_FOUND.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolved {
+    pub flag: Option<FlagId>,
+    pub variant: Option<VariantId>,
+    pub reason: Reason,
+    pub error: Option<ErrorCode>,
+}
+
+impl Resolved {
+    const NOT_FOUND: Resolved =
+        Resolved { flag: None, variant: None, reason: Reason::Error, error: Some(ErrorCode::FlagNotFound) };
+}
+
+impl From<Resolution> for Resolved {
+    fn from(Resolution { flag, variant, reason, error }: Resolution) -> Resolved {
+        Resolved { flag: Some(flag), variant, reason, error }
+    }
+}
+
+/// Decides a request. `now` is Unix time in seconds; `fresh` are 128 random bits, used when a visitor is minted.
+pub fn decide(snapshot: &Snapshot, facts: &RequestFacts<'_>, now: i64, fresh: u128) -> Decision {
+    let Some(route) = snapshot.routes.find(&snapshot.config.routes, facts) else {
+        return Decision {
+            route: None,
+            target: None,
+            resolved: SmallVec::new(),
+            visitor: None,
+            keyed: false,
+        };
+    };
+    let plan = snapshot.plan(route);
+    let key = targeting_key(plan, facts, now, fresh);
+    let context = request_context(snapshot, facts, route, key.as_ref(), now);
+    let resolved: SmallVec<_> = plan
+        .flags
+        .iter()
+        .map(|flag| match flag.id {
+            Some(id) => snapshot.flags.evaluate(id, &context).into(),
+            None => Resolved::NOT_FOUND,
+        })
+        .collect();
+    let target = plan.forward.as_ref().map(|forward| target(forward, resolved.first()));
+    Decision {
+        route: Some(route),
+        target,
+        resolved,
+        keyed: key.is_some(),
+        visitor: key.and_then(|key| key.visitor),
+    }
+}
+
+/// The request's targeting key as the route asks for it; none when no flag of the route reads it.
+pub fn targeting_key<'a>(
+    plan: &Plan,
+    facts: &RequestFacts<'a>,
+    now: i64,
+    fresh: u128,
+) -> Option<TargetingKey<'a>> {
+    if !plan.reads_key {
+        return None;
+    }
+    plan.key_rules.resolve(facts, true, now, fresh)
+}
+
+/// The context in which a route's flags are evaluated.
+pub fn request_context<'a>(
+    snapshot: &'a Snapshot,
+    facts: &'a RequestFacts<'a>,
+    route: RouteId,
+    key: Option<&'a TargetingKey<'_>>,
+    now: i64,
+) -> RequestContext<'a> {
+    RequestContext {
+        facts,
+        readers: &snapshot.readers,
+        key: key.map(|key| &*key.value),
+        route: &snapshot.config.routes[route.0].name,
+        now,
+    }
+}
+
+/// The version that the route's version flag names, or the default and why.
+fn target(forward: &ForwardPlan, flag: Option<&Resolved>) -> Target {
+    let serve = |version, trouble| Target { service: forward.service, version, trouble };
+    let Some((plan, flag)) = forward.version.as_ref().zip(flag) else {
+        return serve(forward.default, None);
+    };
+    let trouble = match (flag.error, flag.variant) {
+        (Some(ErrorCode::FlagNotFound), _) => Some(Trouble::MissingFlag),
+        (Some(_), _) => Some(Trouble::EvaluationError),
+        // Disabled, or no default variant: a way of working, not a fault.
+        (None, None) => None,
+        (None, Some(variant)) => match plan.of(variant) {
+            Ok(version) => return serve(version, None),
+            Err(Unusable::WrongType) => Some(Trouble::WrongType),
+            Err(Unusable::UnknownVersion) => Some(Trouble::UnknownVersion),
+        },
+    };
+    serve(forward.default, trouble)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::fixture::{facts, headers, snapshot};
+
+    /// The version flag in every state a flag can be in, and what becomes of a request.
+    #[test]
+    fn the_version_flag_names_the_version_or_the_default_serves() {
+        let by_name = "    version: {flag: v}";
+        let mapped = "    version: {flag: v, values: {true: canary, false: stable, 7: canary}}";
+        let cases = [
+            (
+                by_name,
+                r#"{"state":"ENABLED","variants":{"a":"canary","b":"stable"},"defaultVariant":"a"}"#,
+                "canary",
+                None,
+            ),
+            (
+                by_name,
+                r#"{"state":"ENABLED","variants":{"a":"canary","b":"stable"},"defaultVariant":"b"}"#,
+                "stable",
+                None,
+            ),
+            (
+                by_name,
+                r#"{"state":"DISABLED","variants":{"a":"canary"},"defaultVariant":"a"}"#,
+                "stable",
+                None,
+            ),
+            (by_name, r#"{"state":"ENABLED","variants":{"a":"canary"}}"#, "stable", None),
+            (
+                by_name,
+                r#"{"state":"ENABLED","variants":{"a":true},"defaultVariant":"a"}"#,
+                "stable",
+                Some(Trouble::WrongType),
+            ),
+            (
+                by_name,
+                r#"{"state":"ENABLED","variants":{"a":"v9"},"defaultVariant":"a"}"#,
+                "stable",
+                Some(Trouble::UnknownVersion),
+            ),
+            (
+                by_name,
+                r#"{"state":"ENABLED","variants":{"a":"canary"},"targeting":{"nonsense":[]}}"#,
+                "stable",
+                Some(Trouble::EvaluationError),
+            ),
+            (
+                by_name,
+                r#"{"state":"ENABLED","variants":{"a":"canary"},"defaultVariant":"a","targeting":{"if":[true,"zzz"]}}"#,
+                "stable",
+                Some(Trouble::EvaluationError),
+            ),
+            (
+                mapped,
+                r#"{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"on"}"#,
+                "canary",
+                None,
+            ),
+            (
+                mapped,
+                r#"{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off"}"#,
+                "stable",
+                None,
+            ),
+            (mapped, r#"{"state":"ENABLED","variants":{"n":7.0},"defaultVariant":"n"}"#, "canary", None),
+            (
+                mapped,
+                r#"{"state":"ENABLED","variants":{"n":"true"},"defaultVariant":"n"}"#,
+                "stable",
+                Some(Trouble::UnknownVersion),
+            ),
+        ];
+        for (route, flag, version, trouble) in cases {
+            let snapshot = snapshot("", route, &format!(r#"{{"flags":{{"v":{flag}}}}}"#));
+            let fields = headers(&[]);
+            let decision = decide(&snapshot, &facts(&snapshot, "/", &fields), 0, 0);
+            let target = decision.target.unwrap();
+            assert_eq!(&*snapshot.config.version(target.service, target.version).name, version, "{flag}");
+            assert_eq!(target.trouble, trouble, "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_missing_version_flag_is_trouble_and_the_default_serves() {
+        let snapshot = snapshot("", "    version: {flag: gone}", r#"{"flags":{}}"#);
+        let fields = headers(&[]);
+        let decision = decide(&snapshot, &facts(&snapshot, "/", &fields), 0, 0);
+        assert_eq!(decision.target.unwrap().trouble, Some(Trouble::MissingFlag));
+        assert_eq!(decision.resolved[0], Resolved::NOT_FOUND);
+    }
+
+    #[test]
+    fn a_trusted_key_counts_only_from_a_trusted_proxy() {
+        let flag = r#"{"flags":{"v":{"state":"ENABLED","variants":{"canary":"canary","stable":"stable"},"defaultVariant":"stable",
+            "targeting":{"if":[{"==":[{"var":"targetingKey"},"me"]},"canary"]}}}}"#;
+        let snapshot = snapshot("", "    version: {flag: v}", flag);
+        let served = |fields: &[(&str, &str)]| {
+            let fields = headers(fields);
+            let decision = decide(&snapshot, &facts(&snapshot, "/", &fields), 0, 0);
+            let target = decision.target.unwrap();
+            snapshot.config.version(target.service, target.version).name.to_string()
+        };
+        assert_eq!(served(&[("x-user", "me")]), "stable", "the client is no trusted proxy");
+        assert_eq!(served(&[("cookie", "uid=me")]), "canary");
+        assert_eq!(served(&[("cookie", "uid=me"), ("cookie", "uid=me")]), "stable", "repeated: absent");
+    }
+}

@@ -1,0 +1,208 @@
+//! The fields that tell a service behind the door what was decided, for one attempt.
+//!
+//! The route's version flag tells the version that this very attempt goes to; all other flags never change between
+//! attempts. Values were made when the snapshot was built: here they are only picked and joined.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{Decision, Resolved, baggage};
+use crate::config::service::VersionId;
+use crate::snapshot::injection::InjectedFlag;
+use crate::snapshot::wire::{Wire, serialize_text};
+use crate::snapshot::{ForwardPlan, Snapshot};
+
+/// The dictionary's field.
+pub const DICTIONARY: HeaderName = HeaderName::from_static("flag-decisions");
+/// W3C baggage.
+pub const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+
+/// One attempt to have a request served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    pub version: VersionId,
+    /// Why this is not the version that was decided, as a token: `connect`, `status`; none on the first attempt.
+    pub why: Option<&'static str>,
+}
+
+/// Calls `set` with each field to set on the request of an attempt. `received` are the request's own fields, for baggage.
+pub fn decision_headers(
+    snapshot: &Snapshot,
+    decision: &Decision,
+    attempt: Attempt,
+    received: &HeaderMap,
+    mut set: impl FnMut(&HeaderName, HeaderValue),
+) {
+    let Some(plan) = decision.route.map(|route| snapshot.plan(route)) else { return };
+    let Some(forward) = &plan.forward else { return };
+    let injection = &snapshot.config.injection;
+    let told = || {
+        forward.injections.flags.iter().filter_map(move |injected| {
+            let resolved = decision.resolved.get(injected.flag)?;
+            Some((injected, resolved, wire(forward, injected, resolved, attempt)?))
+        })
+    };
+    if injection.headers {
+        told().for_each(|(injected, _, wire)| set(&injected.name, wire.field.clone()));
+    }
+    if injection.dictionary {
+        let mut text = String::with_capacity(64 * forward.injections.flags.len() + 32);
+        for (injected, resolved, wire) in told() {
+            push_member(&mut text, injected, resolved, wire, attempt, || {
+                &snapshot.config.version(forward.service, attempt.version).name
+            });
+        }
+        text.push_str("*rev=\"");
+        text.push_str(snapshot.revision.as_str());
+        text.push('"');
+        // Every part was serialised by RFC 9651's rules, which stay within a field value's.
+        if let Ok(value) = HeaderValue::try_from(text) {
+            set(&DICTIONARY, value);
+        }
+    }
+    if injection.baggage
+        && let Some(value) = baggage::merge(received, told().map(|(_, _, wire)| &*wire.baggage))
+    {
+        set(&BAGGAGE, value);
+    }
+}
+
+/// What a flag says on this attempt; none: it has no value.
+fn wire<'a>(
+    forward: &ForwardPlan,
+    injected: &'a InjectedFlag,
+    resolved: &Resolved,
+    attempt: Attempt,
+) -> Option<&'a Wire> {
+    let decided = resolved.variant.and_then(|variant| injected.variants.get(variant.0 as usize));
+    let Some(served) = injected.versions.get(attempt.version.0) else {
+        return decided.map(|variant| &variant.wire);
+    };
+    // Two variants may name one version: the decided one is told as long as it names what serves.
+    let named = forward.version.as_ref().zip(resolved.variant).map(|(plan, variant)| plan.of(variant));
+    match decided {
+        Some(decided) if named == Some(Ok(attempt.version)) => Some(&decided.wire),
+        _ => Some(served),
+    }
+}
+
+/// `key=item;v="variant";r=reason`, and for the version flag after a fallback `;served="stable";why=connect`.
+fn push_member<'a>(
+    text: &mut String,
+    injected: &InjectedFlag,
+    resolved: &Resolved,
+    wire: &Wire,
+    attempt: Attempt,
+    served: impl FnOnce() -> &'a str,
+) {
+    let Some(member) = &wire.member else { return };
+    text.push_str(member);
+    if let Some(variant) = resolved.variant.and_then(|variant| injected.variants.get(variant.0 as usize)) {
+        text.push_str(&variant.parameter);
+    }
+    text.push_str(";r=");
+    text.push_str(resolved.reason.label());
+    if let Some(why) = attempt.why.filter(|_| !injected.versions.is_empty()) {
+        text.push_str(";served=");
+        text.push_str(&serialize_text(served()));
+        text.push_str(";why=");
+        text.push_str(why);
+    }
+    text.push_str(", ");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::decide;
+    use super::*;
+    use crate::snapshot::fixture::{facts, headers, snapshot};
+
+    const FLAGS: &str = r#"{"flags":{
+        "checkout.version":{"state":"ENABLED","variants":{"canary":"canary","stable":"stable"},"defaultVariant":"canary"},
+        "price":{"state":"ENABLED","variants":{"high":{"eur":12.5,"für":"é"}},"defaultVariant":"high"},
+        "2nd":{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off"},
+        "share":{"state":"ENABLED","variants":{"some":0.125,"x \"y\"":3},"defaultVariant":"x \"y\""},
+        "off":{"state":"DISABLED","variants":{"on":true},"defaultVariant":"on"}}}"#;
+    const ROUTE: &str =
+        "    version: {flag: checkout.version}\n    inject: [checkout.version, price, 2nd, share, off]";
+
+    fn told(
+        form: &str,
+        attempt: impl FnOnce(VersionId) -> Attempt,
+        received: &[(&str, &str)],
+    ) -> Vec<String> {
+        let snapshot = snapshot(&format!("injection: {{as: [{form}]}}"), ROUTE, FLAGS);
+        let fields = headers(received);
+        let decision = decide(&snapshot, &facts(&snapshot, "/", &fields), 0, 0);
+        let mut told = Vec::new();
+        let version = decision.target.unwrap().version;
+        decision_headers(&snapshot, &decision, attempt(version), &fields, |name, value| {
+            let value = value.to_str().unwrap().replace(snapshot.revision.as_str(), "REV");
+            told.push(format!("{name}: {value}"));
+        });
+        told
+    }
+
+    fn first(version: VersionId) -> Attempt {
+        Attempt { version, why: None }
+    }
+
+    /// The default, after the decided version could not be reached.
+    fn second(_: VersionId) -> Attempt {
+        Attempt { version: VersionId(0), why: Some("connect") }
+    }
+
+    #[test]
+    fn each_flag_with_a_value_has_a_field() {
+        assert_eq!(
+            told("headers", first, &[]),
+            [
+                "x-flag-checkout-version: canary",
+                "x-flag-price: {\"eur\":12.5,\"f\\u00fcr\":\"\\u00e9\"}",
+                "x-flag-2nd: false",
+                "x-flag-share: 3",
+            ]
+        );
+    }
+
+    #[test]
+    fn after_a_fallback_the_version_flag_tells_the_default() {
+        let told = told("headers", second, &[]);
+        assert_eq!(told[0], "x-flag-checkout-version: stable");
+        assert_eq!(told[2], "x-flag-2nd: false");
+    }
+
+    #[test]
+    fn the_dictionary_is_rfc_9651() {
+        let one = told("dictionary", first, &[]);
+        assert_eq!(
+            one,
+            [
+                "flag-decisions: checkout-version=\"canary\";v=\"canary\";r=static, *2nd=?0;v=\"off\";r=static, \
+              share=3;v=\"x \\\"y\\\"\";r=static, *rev=\"REV\""
+            ]
+        );
+        let parsed = sfv::Parser::new(one[0].split_once(": ").unwrap().1).parse::<sfv::Dictionary>();
+        assert_eq!(parsed.unwrap().len(), 4);
+    }
+
+    #[test]
+    fn the_dictionary_says_what_served_after_a_fallback() {
+        let one = told("dictionary", second, &[]);
+        assert!(
+            one[0].starts_with(
+                "flag-decisions: checkout-version=\"stable\";v=\"canary\";r=static;served=\"stable\";why=connect, "
+            ),
+            "{one:?}"
+        );
+    }
+
+    #[test]
+    fn baggage_carries_variants_percent_encoded() {
+        assert_eq!(
+            told("baggage", first, &[("baggage", "tenant=a, flag.price=cheap")]),
+            [
+                "baggage: tenant=a,flag.checkout-version=canary,flag.price=high,flag.2nd=off,flag.share=x%20%22y%22"
+            ]
+        );
+    }
+}

@@ -1,0 +1,398 @@
+//! Running a compiled rule.
+//!
+//! Generic over the context, so that reading an attribute is a direct call, and over a [`Witness`], so that an evaluation
+//! nobody traces pays nothing for tracing. An evaluation has a budget of steps: no rule and no context can hold a request up.
+
+use std::cell::OnceCell;
+
+use serde_json::Value as Json;
+use smallvec::SmallVec;
+
+use super::operators::{self, fractional};
+use super::rule::{Answer, Each, Expr, Fractional, Literal, Lookup, Missing, MissingNames, Split};
+use super::trace::Witness;
+use super::variants::VariantNames;
+use super::{Context, Value};
+
+/// Steps one evaluation may take: a step is an expression, an item of a list or 16 bytes of text. A few milliseconds.
+pub const BUDGET: usize = 200_000;
+
+/// The budget is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exhausted;
+
+type Result<T> = std::result::Result<T, Exhausted>;
+
+/// What the body of `map`, `reduce` and their like can see.
+pub enum Scope<'e> {
+    Element(Value<'e>),
+    Pair { current: Value<'e>, accumulator: Value<'e> },
+}
+
+/// One evaluation under way.
+pub struct Machine<'e, C, W> {
+    pub context: &'e C,
+    pub flag_key: &'e str,
+    pub variants: &'e VariantNames,
+    /// The context as an object, made when first asked for.
+    pub whole: &'e OnceCell<Json>,
+    pub witness: W,
+    pub budget: usize,
+}
+
+/// What a `fractional` chose.
+enum Pick<'e> {
+    Literal(&'e Literal),
+    Value(Value<'e>),
+}
+
+impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
+    /// Runs an expression whose value is the rule's result.
+    pub fn resolve(&mut self, expr: &'e Expr) -> Result<Answer> {
+        match expr {
+            Expr::Literal(literal) => Ok(literal.answer),
+            Expr::If(arms) => {
+                self.spend(1)?;
+                let step = self.witness.enter(expr);
+                let answer = match self.branch(arms, None)? {
+                    Some(branch) => self.resolve(branch)?,
+                    None => Answer::Default,
+                };
+                self.witness.leave(step, || self.variants.describe(answer));
+                Ok(answer)
+            }
+            Expr::Fractional(split) => {
+                self.spend(1)?;
+                let step = self.witness.enter(expr);
+                let answer = match self.pick(split, None)? {
+                    Pick::Literal(literal) => literal.answer,
+                    Pick::Value(value) => self.variants.answer(&value),
+                };
+                self.witness.leave(step, || self.variants.describe(answer));
+                Ok(answer)
+            }
+            _ => {
+                let value = self.eval(expr, None)?;
+                Ok(self.variants.answer(&value))
+            }
+        }
+    }
+
+    fn eval(&mut self, expr: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
+        self.spend(1)?;
+        if let Expr::Literal(literal) = expr {
+            return Ok(Value::from(&literal.json));
+        }
+        let step = self.witness.enter(expr);
+        let value = match expr {
+            Expr::Literal(literal) => Value::from(&literal.json),
+            Expr::List(items) => {
+                let items: Result<Vec<_>> = items.iter().map(|item| self.eval(item, scope)).collect();
+                Value::List(items?)
+            }
+            Expr::Var(lookup, default) => match (self.read(lookup, scope)?, default) {
+                (Value::Null, Some(default)) => self.eval(default, scope)?,
+                (value, _) => value,
+            },
+            Expr::If(arms) => match self.branch(arms, scope)? {
+                Some(branch) => self.eval(branch, scope)?,
+                None => Value::Null,
+            },
+            Expr::And(args) => self.first(args, scope, false)?,
+            Expr::Or(args) => self.first(args, scope, true)?,
+            Expr::Call(op, args) => {
+                let mut values: SmallVec<[Value<'e>; 4]> = SmallVec::new();
+                for arg in args {
+                    let value = self.eval(arg, scope)?;
+                    self.spend(value.weight())?;
+                    values.push(value);
+                }
+                operators::apply(*op, &values)
+            }
+            Expr::Among(needle, texts) => match self.eval(needle, scope)? {
+                Value::Text(text) => texts.binary_search_by(|known| (**known).cmp(&*text)).is_ok().into(),
+                _ => false.into(),
+            },
+            Expr::Missing(missing) => self.missing(missing, scope)?,
+            Expr::Each(each, list, body) => self.each(*each, list, body, scope)?,
+            Expr::Reduce(parts) => self.reduce(parts, scope)?,
+            Expr::Fractional(split) => match self.pick(split, scope)? {
+                Pick::Literal(literal) => Value::from(&literal.json),
+                Pick::Value(value) => value,
+            },
+        };
+        self.witness.leave(step, || super::trace::show(&value));
+        Ok(value)
+    }
+
+    fn spend(&mut self, steps: usize) -> Result<()> {
+        self.budget = self.budget.checked_sub(steps).ok_or(Exhausted)?;
+        Ok(())
+    }
+
+    /// The branch of an `if` that holds, or its else.
+    fn branch(&mut self, arms: &'e [Expr], scope: Option<&Scope<'e>>) -> Result<Option<&'e Expr>> {
+        let (pairs, rest) = arms.as_chunks::<2>();
+        for (at, [condition, branch]) in pairs.iter().enumerate() {
+            if self.eval(condition, scope)?.truthy() {
+                self.witness.note(|| format!("condition {} of {} holds", at + 1, pairs.len()));
+                return Ok(Some(branch));
+            }
+        }
+        self.witness.note(|| if rest.is_empty() { "no condition holds" } else { "else" }.to_owned());
+        Ok(rest.first())
+    }
+
+    /// The first argument that is truthy (`or`) or not (`and`), else the last.
+    fn first(&mut self, args: &'e [Expr], scope: Option<&Scope<'e>>, truthy: bool) -> Result<Value<'e>> {
+        let mut last = Value::Null;
+        for arg in args {
+            last = self.eval(arg, scope)?;
+            if last.truthy() == truthy {
+                break;
+            }
+        }
+        Ok(last)
+    }
+
+    fn read(&mut self, lookup: &'e Lookup, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
+        let value = match lookup {
+            Lookup::Slot(slot) => self.context.attribute(*slot),
+            Lookup::TargetingKey => self.context.targeting_key().into(),
+            Lookup::FlagKey => self.flag_key.into(),
+            Lookup::Timestamp => Value::Number(self.context.timestamp() as f64),
+            Lookup::Nothing => Value::Null,
+            Lookup::Whole(path) => Value::at(self.whole(), path),
+            Lookup::Local(path) => local(scope, path),
+            Lookup::Computed(path, local) => {
+                let path = self.eval(path, scope)?;
+                let path = path.text();
+                self.named(&path, *local, scope)
+            }
+        };
+        if let Value::List(_) | Value::Text(_) = value {
+            self.spend(value.weight())?;
+        }
+        Ok(value)
+    }
+
+    /// What a path names that is known only now.
+    fn named(&mut self, path: &str, is_local: bool, scope: Option<&Scope<'e>>) -> Value<'e> {
+        match path {
+            _ if is_local => local(scope, path),
+            "targetingKey" => self.context.targeting_key().into(),
+            "" => Value::at(self.whole(), path),
+            _ if path.starts_with("$flagd") => Value::at(self.whole(), path),
+            _ => self.context.computed(path),
+        }
+    }
+
+    fn whole(&self) -> &'e Json {
+        let whole = self.whole;
+        whole.get_or_init(|| {
+            let mut whole = match self.context.whole() {
+                Json::Object(map) => map,
+                _ => serde_json::Map::new(),
+            };
+            if let Some(key) = self.context.targeting_key() {
+                whole.insert("targetingKey".to_owned(), key.into());
+            }
+            let flagd = serde_json::json!({"flagKey": self.flag_key, "timestamp": self.context.timestamp()});
+            whole.insert("$flagd".to_owned(), flagd);
+            Json::Object(whole)
+        })
+    }
+
+    /// Null and the empty text are missing.
+    fn missing(&mut self, missing: &'e Missing, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
+        let is_missing = |value: &Value| matches!(value, Value::Null) || matches!(value, Value::Text(text) if text.is_empty());
+        let mut absent = Vec::new();
+        let mut names = 0;
+        match &missing.names {
+            MissingNames::Known(known) => {
+                names = known.len();
+                for (name, lookup) in known {
+                    self.spend(1)?;
+                    if is_missing(&self.read(lookup, scope)?) {
+                        absent.push(Value::from(name));
+                    }
+                }
+            }
+            MissingNames::Computed(args, local) => {
+                for (at, arg) in args.iter().enumerate() {
+                    let value = self.eval(arg, scope)?;
+                    // A list is the list of names when it is the first argument.
+                    let list = value.len().filter(|_| at == 0);
+                    for index in 0..list.unwrap_or(1) {
+                        self.spend(1)?;
+                        let name = if list.is_some() { value.item(index).unwrap_or_default() } else { value.clone() };
+                        names += 1;
+                        if is_missing(&self.named(&name.text(), *local, scope)) {
+                            absent.push(name);
+                        }
+                    }
+                    if list.is_some() {
+                        break;
+                    }
+                }
+            }
+        }
+        if let Some(need) = &missing.need {
+            let need = self.eval(need, scope)?.number();
+            if (names - absent.len()) as f64 >= need {
+                absent.clear();
+            }
+        }
+        Ok(Value::List(absent))
+    }
+
+    fn each(&mut self, each: Each, list: &'e Expr, body: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
+        let list = self.eval(list, scope)?;
+        let mut made = Vec::new();
+        let count = list.len().unwrap_or(0);
+        for index in 0..count {
+            let Some(item) = list.item(index) else { break };
+            self.spend(1 + item.weight())?;
+            let scope = Scope::Element(item);
+            let result = self.eval(body, Some(&scope))?;
+            let Scope::Element(item) = scope else { break };
+            match each {
+                Each::Map => made.push(result),
+                Each::Filter if result.truthy() => made.push(item),
+                Each::All if !result.truthy() => return Ok(false.into()),
+                Each::Some if result.truthy() => return Ok(true.into()),
+                Each::None if result.truthy() => return Ok(false.into()),
+                _ => {}
+            }
+        }
+        Ok(match each {
+            Each::Map | Each::Filter => Value::List(made),
+            Each::All => (count > 0).into(),
+            Each::Some => false.into(),
+            Each::None => true.into(),
+        })
+    }
+
+    fn reduce(&mut self, [list, body, initial]: &'e [Expr; 3], scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
+        let list = self.eval(list, scope)?;
+        let mut accumulator = self.eval(initial, scope)?;
+        for index in 0..list.len().unwrap_or(0) {
+            let current = list.item(index).unwrap_or_default();
+            self.spend(1 + current.weight())?;
+            accumulator = self.eval(body, Some(&Scope::Pair { current, accumulator }))?;
+        }
+        Ok(accumulator)
+    }
+
+    fn pick(&mut self, split: &'e Fractional, scope: Option<&Scope<'e>>) -> Result<Pick<'e>> {
+        let null = Pick::Value(Value::Null);
+        // Parts of buckets, when they are computed or the first argument turns out to be one.
+        let mut parts: SmallVec<[(Value<'e>, u64); 8]> = SmallVec::new();
+        let mut unit = Value::Null;
+        if let Some(expr) = &split.unit {
+            unit = self.eval(expr, scope)?;
+            self.spend(unit.weight())?;
+            if unit.len().is_some() {
+                let Some(part) = fractional::part(&unit) else { return Ok(null) };
+                parts.push(part);
+                unit = Value::Null;
+            } else if unit == Value::Null && split.version == crate::config::FractionalVersion::V3 {
+                self.witness.note(|| "the unit is null".to_owned());
+                return Ok(null);
+            }
+        }
+        let Some(hash) = self.hash(split, &unit, scope)? else { return Ok(null) };
+        match &split.split {
+            Split::Nothing => return Ok(null),
+            Split::Fixed(table) if parts.is_empty() => {
+                let sum = table.last().map_or(0, |(end, _)| *end);
+                let bucket = fractional::bucket(hash, sum);
+                let at = table.partition_point(|(end, _)| *end <= bucket);
+                self.witness.note(|| told(bucket, sum, at, table.len()));
+                return Ok(table.get(at).map_or(null, |(_, literal)| Pick::Literal(literal)));
+            }
+            Split::Fixed(table) => {
+                let mut start = 0;
+                for (end, literal) in table {
+                    parts.push((Value::from(&literal.json), u64::from(end - start)));
+                    start = *end;
+                }
+            }
+            Split::Computed(buckets) => {
+                for bucket in buckets {
+                    let Some(part) = self.part(bucket, scope)? else { return Ok(null) };
+                    parts.push(part);
+                }
+            }
+        }
+        let sum = parts.iter().fold(0_u64, |sum, (_, weight)| sum.saturating_add(*weight));
+        if sum == 0 || sum > fractional::MAX_SUM {
+            self.witness.note(|| format!("the weights add up to {sum}"));
+            return Ok(null);
+        }
+        // The sum was just bounded by 2^31 - 1.
+        let bucket = u64::from(fractional::bucket(hash, sum as u32));
+        let mut end = 0;
+        for (at, (_, weight)) in parts.iter().enumerate() {
+            end += weight;
+            if bucket < end {
+                self.witness.note(|| told(bucket as u32, sum as u32, at, parts.len()));
+                return Ok(Pick::Value(parts.swap_remove(at).0));
+            }
+        }
+        Ok(null)
+    }
+
+    /// The hash of what is split; none without a targeting key, or when the unit cannot be one.
+    fn hash(&mut self, split: &'e Fractional, unit: &Value<'e>, scope: Option<&Scope<'e>>) -> Result<Option<u32>> {
+        if *unit != Value::Null {
+            self.witness.note(|| format!("unit {}", super::trace::show(unit)));
+            return Ok(fractional::explicit(split.version, unit));
+        }
+        // The body of `map` and its like sees no targeting key.
+        let key = if scope.is_none() { self.context.targeting_key() } else { None };
+        let Some(key) = key.filter(|key| !key.is_empty()) else {
+            self.witness.note(|| "no targeting key".to_owned());
+            return Ok(None);
+        };
+        self.spend(key.len() / 16)?;
+        self.witness.note(|| format!("unit: flag key and targeting key {}", super::fault::quoted(key)));
+        Ok(Some(fractional::implicit(split.version, split.prefix, key)))
+    }
+
+    /// One computed bucket; none makes the whole `fractional` null.
+    fn part(&mut self, bucket: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Option<(Value<'e>, u64)>> {
+        let Expr::List(parts) = bucket else {
+            let bucket = self.eval(bucket, scope)?;
+            return Ok(fractional::part(&bucket));
+        };
+        let [variant, weight @ ..] = &**parts else { return Ok(None) };
+        let variant = self.eval(variant, scope)?;
+        let weight = match weight {
+            [] => Some(1),
+            [weight] => fractional::weight(&self.eval(weight, scope)?),
+            _ => None,
+        };
+        Ok(weight.filter(|_| fractional::nameable(&variant)).map(|weight| (variant, weight)))
+    }
+}
+
+/// A path into what the body of `map` and its like can see.
+fn local<'e>(scope: Option<&Scope<'e>>, path: &str) -> Value<'e> {
+    match scope {
+        Some(Scope::Element(element)) => element.path(path),
+        Some(Scope::Pair { current, accumulator }) => {
+            let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+            match first {
+                "current" => current.path(rest),
+                "accumulator" => accumulator.path(rest),
+                _ => Value::Null,
+            }
+        }
+        None => Value::Null,
+    }
+}
+
+fn told(bucket: u32, sum: u32, at: usize, count: usize) -> String {
+    format!("bucket {bucket} of {sum}, part {} of {count}", at + 1)
+}

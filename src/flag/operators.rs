@@ -1,0 +1,37 @@
+//! The operators that are functions of values. None of them fails: what makes no sense is null, false or NaN.
+
+mod arithmetic;
+mod compare;
+pub mod fractional;
+mod list;
+mod sem_ver;
+mod text;
+
+use super::Value;
+use super::rule::Op;
+
+/// Applies an operator to its evaluated arguments.
+pub fn apply<'a>(op: Op, args: &[Value<'a>]) -> Value<'a> {
+    match op {
+        Op::Equal => compare::equal(args).into(),
+        Op::NotEqual => (!compare::equal(args)).into(),
+        Op::StrictEqual => compare::strictly(args).into(),
+        Op::StrictNotEqual => (!compare::strictly(args)).into(),
+        Op::Less => compare::ordered(args, |order| order.is_lt()).into(),
+        Op::LessEqual => compare::ordered(args, |order| order.is_le()).into(),
+        Op::Greater => compare::ordered(args, |order| order.is_gt()).into(),
+        Op::GreaterEqual => compare::ordered(args, |order| order.is_ge()).into(),
+        Op::Not => (!args.first().is_some_and(Value::truthy)).into(),
+        Op::Truthy => args.first().is_some_and(Value::truthy).into(),
+        Op::Max | Op::Min | Op::Add | Op::Subtract | Op::Multiply | Op::Divide | Op::Remainder => {
+            arithmetic::apply(op, args).into()
+        }
+        Op::In => list::contains(args).into(),
+        Op::Merge => list::merge(args),
+        Op::Cat => text::cat(args),
+        Op::Substr => text::substr(args),
+        Op::StartsWith => text::edge(args, |text, edge| text.starts_with(edge)),
+        Op::EndsWith => text::edge(args, |text, edge| text.ends_with(edge)),
+        Op::SemVer => sem_ver::compare(args).into(),
+    }
+}

@@ -1,0 +1,70 @@
+//! Config, flags and routes, built together and published as one.
+//!
+//! Building never fails: what is wrong is a [`Problem`] beside a snapshot that serves all the rest. Everything a request
+//! needs is made here, once: which flags a route reads, which version each variant names, ready header values.
+
+pub mod caching;
+#[cfg(test)]
+pub mod fixture;
+pub mod injection;
+pub mod plan;
+pub mod revision;
+pub mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::{Config, Problem};
+use crate::context::Readers;
+use crate::flag::{Entry, FlagSet};
+use crate::route::{RouteId, Table};
+
+pub use plan::{ForwardPlan, Plan, PlannedFlag, Unusable, VersionPlan};
+pub use revision::Revision;
+
+/// Flags after merging all sources, by key.
+pub type Definitions = BTreeMap<Arc<str>, Entry>;
+
+/// All that a decision depends on; immutable.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub revision: Revision,
+    pub config: Arc<Config>,
+    pub flags: FlagSet,
+    pub readers: Readers,
+    pub routes: Table,
+    /// By [`RouteId`].
+    pub plans: Vec<Plan>,
+    /// What the configuration asks of the flags and does not get.
+    pub problems: Vec<Problem>,
+}
+
+impl Snapshot {
+    /// Joins a configuration with merged definitions.
+    pub fn build(config: Arc<Config>, definitions: &Definitions) -> Snapshot {
+        let flags = FlagSet::compile(definitions, config.flags.fractional);
+        let (readers, mut problems) = Readers::compile(flags.paths(), &config.context);
+        let plans = config
+            .routes
+            .iter()
+            .enumerate()
+            .map(|(index, route)| {
+                Plan::build(&config, RouteId(index), route, &flags, &readers, &mut problems)
+            })
+            .collect();
+        Snapshot {
+            revision: Revision::of(&config, definitions),
+            routes: Table::compile(&config.routes),
+            flags,
+            readers,
+            plans,
+            problems,
+            config,
+        }
+    }
+
+    /// The plan of a route.
+    pub fn plan(&self, route: RouteId) -> &Plan {
+        &self.plans[route.0]
+    }
+}

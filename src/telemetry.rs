@@ -1,0 +1,14 @@
+//! Metrics and the access log: where outcomes meet their decision and fan out.
+//!
+//! Handles are resolved when a snapshot is published, so that a request only adds to atomics; the log is written by a
+//! thread of its own behind a bounded queue. No targeting key and no attribute value comes here.
+
+pub mod access_log;
+pub mod handles;
+pub mod metrics;
+pub mod outcome;
+
+pub use access_log::AccessLog;
+pub use handles::Handles;
+pub use metrics::Metrics;
+pub use outcome::{Attempted, Outcome};

@@ -1,0 +1,33 @@
+//! What became of a request.
+
+use std::time::Duration;
+
+use crate::config::service::VersionId;
+
+/// The outcome of one request, told once, at its end.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Status sent to the client; 0 when none was.
+    pub status: u16,
+    /// From the first byte read to the last written.
+    pub total: Duration,
+    /// The part of it spent waiting for the upstream.
+    pub upstream: Duration,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    /// The version that served, when one was tried; after a fallback it is not the decision's.
+    pub version: Option<VersionId>,
+    pub attempts: u32,
+    /// A failed first attempt that led to the default version.
+    pub fallback: Option<Attempted>,
+    /// A short text for the log: what failed in the end.
+    pub error: Option<String>,
+}
+
+/// An attempt that failed and was followed by another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempted {
+    pub version: VersionId,
+    /// Token: `connect`, `timeout`, `closed`, ...
+    pub why: &'static str,
+}
