@@ -298,8 +298,13 @@ impl<'r> Compiler<'r> {
     fn fractional(&mut self, args: &'r [Json], tail: bool) -> Expr {
         let explicit = args.first().filter(|first| !first.is_array());
         let unit = explicit.map(|unit| self.within(Step::Index(0), |this| this.expr(unit, false)));
-        // A literal other than null is the unit for certain; anything else may send us to the implicit one.
-        let certain = explicit.is_some_and(|unit| constant(unit) && !unit.is_null());
+        // Without a unit the targeting key is split. In v2 also when the unit is null, in both when it turns out a bucket.
+        let certain = match (&unit, self.version) {
+            (None, _) => false,
+            (Some(Expr::Literal(unit)), FractionalVersion::V2) => !unit.json.is_null(),
+            (Some(_), FractionalVersion::V2) => false,
+            (Some(unit), FractionalVersion::V3) => !unit.may_be_list(),
+        };
         self.reads.targeting_key |= !certain && !self.local;
         let skip = usize::from(unit.is_some());
         let split = self.split(&args[skip..], skip, tail);

@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
+use super::murmur3::Murmur3;
 use super::operators::{self, fractional};
 use super::rule::{Answer, Each, Expr, Fractional, Literal, Lookup, Missing, MissingNames, Split};
 use super::trace::Witness;
@@ -107,7 +108,9 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
                     self.spend(value.weight())?;
                     values.push(value);
                 }
-                operators::apply(*op, &values)
+                let value = operators::apply(*op, &values);
+                self.spend(value.weight())?;
+                value
             }
             Expr::Among(needle, texts) => match self.eval(needle, scope)? {
                 Value::Text(text) => texts.binary_search_by(|known| (**known).cmp(&*text)).is_ok().into(),
@@ -368,19 +371,21 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         unit: &Value<'e>,
         scope: Option<&Scope<'e>>,
     ) -> Result<Option<u32>> {
-        if *unit != Value::Null {
+        let hasher = if *unit != Value::Null {
             self.witness.note(|| format!("unit {}", super::trace::show(unit)));
-            return Ok(fractional::explicit(split.version, unit));
-        }
-        // The body of `map` and its like sees no targeting key.
-        let key = if scope.is_none() { self.context.targeting_key() } else { None };
-        let Some(key) = key.filter(|key| !key.is_empty()) else {
-            self.witness.note(|| "no targeting key".to_owned());
-            return Ok(None);
+            fractional::explicit(split.version, unit)
+        } else {
+            // The body of `map` and its like sees no targeting key.
+            let key = if scope.is_none() { self.context.targeting_key() } else { None };
+            let key = key.filter(|key| !key.is_empty());
+            self.witness.note(|| match key {
+                Some(key) => format!("unit: flag key and targeting key {}", super::fault::quoted(key)),
+                None => "no targeting key".to_owned(),
+            });
+            key.map(|key| fractional::implicit(split.version, split.prefix, key))
         };
-        self.spend(key.len() / 16)?;
-        self.witness.note(|| format!("unit: flag key and targeting key {}", super::fault::quoted(key)));
-        Ok(Some(fractional::implicit(split.version, split.prefix, key)))
+        self.spend(hasher.map_or(0, |hasher| hasher.length() / 16))?;
+        Ok(hasher.map(Murmur3::finish))
     }
 
     /// One computed bucket; none makes the whole `fractional` null.

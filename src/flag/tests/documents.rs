@@ -380,11 +380,11 @@ fn yaml_bombs_are_refused() {
         let aliases = vec![format!("*a{}", n - 1); 10].join(", ");
         laughs += &format!("a{n}: &a{n} [{aliases}]\n");
     }
-    for bomb in [
-        laughs,
-        format!("flags: {}", "[".repeat(200)),
-        format!("flags:{}", "\n- ".repeat(1)) + &"- ".repeat(5_000),
-    ] {
+    // The parser holds a whole flow collection before it tells of it.
+    let large = format!("flags: [{}]", "a,".repeat(3 << 20));
+    for bomb in
+        [large, laughs, format!("flags: {}", "[".repeat(200)), format!("flags:\n{}", "- ".repeat(5_000))]
+    {
         let problems = parse(&bomb, Format::Yaml).expect_err("it is refused");
         assert!(!problems.is_empty());
     }
