@@ -180,6 +180,13 @@ fn a_wrong_flag_is_told_with_place_and_fix() {
             ),
             "1: \"$ref\" flags.f.targeting.if[0].$ref: there is no evaluator \"nope\"; a name under `$evaluators`",
         ),
+        (
+            format!(
+                r#"{{"state": "ENABLED", {variants}, "targeting": {{"fractional": [["on", -1], ["on", {{"frob": 1}}]]}}}}"#
+            ),
+            "1: \"frob\" flags.f.targeting.fractional[1][1].frob: unknown operator \"frob\"; \
+             an operator of flagd's JSON Logic",
+        ),
         ("5".to_owned(), "1: \"f\" flags.f: the flag is a number; an object"),
     ] {
         let document =

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{on_off, resolve, set, trace, variant};
 use crate::config::FractionalVersion::{V2, V3};
-use crate::flag::{Definition, Entry, ErrorCode, FlagSet, FlagState, JsonContext, Reason};
+use crate::flag::{Definition, Entry, ErrorCode, FlagSet, FlagState, JsonContext, Reason, Step};
 
 fn flag(state: &str, default: Json, targeting: Json) -> Json {
     let variants = json!({"on": true, "true": 1, "1": 2, "": 3});
@@ -71,7 +71,11 @@ fn a_rule_that_burns_its_budget_is_an_error_and_not_a_long_wait() {
         let set = set(&on_off(json!({"if": [bomb, "on", "off"]})), V3);
         let resolution = resolve(&set, "flag", &json!({}));
         assert_eq!((resolution.variant, resolution.error), (None, Some(ErrorCode::General)), "{bomb}");
-        assert!(trace(&set, "flag", &json!({})).len() <= 10_001);
+        let steps = trace(&set, "flag", &json!({}));
+        assert!(steps.len() <= 10_001);
+        assert_eq!(steps[0].result, "not finished");
+        let told = |step: &Step| step.result == "not finished (the budget of 200000 steps is used up)";
+        assert!(steps.len() > 10_000 || steps.iter().any(told), "{bomb}");
     }
 }
 
