@@ -1,6 +1,10 @@
 //! The operator's door: the admin API and the probes, as axum routers.
 //!
-//! It shows and explains; it decides nothing and never serves on a traffic listener.
+//! It shows and explains; it decides nothing, changes nothing, and never serves on a traffic listener.
 
 pub mod api;
+pub mod error;
+pub mod explain;
+pub mod guard;
 pub mod probes;
+pub mod view;

@@ -8,9 +8,11 @@ pub mod context;
 mod decode;
 mod environment;
 pub mod listener;
+mod markdown;
 pub mod problem;
-pub mod reference;
+mod reference;
 pub mod route;
+mod schema;
 pub mod service;
 pub mod tree;
 
@@ -22,7 +24,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use markdown::markdown;
 pub use problem::{Place, Problem, ProblemKind, Severity};
+pub use schema::{flags_schema, schema};
 
 use sha2::{Digest, Sha256};
 
@@ -36,19 +40,29 @@ use crate::config::tree::{Content, Limits, Node};
 /// A whole configuration. Every reference inside it is resolved.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Where traffic is accepted; at least one.
     pub listeners: Vec<Listener>,
+    /// Health, readiness and metrics.
     pub probes: Option<Probes>,
+    /// The operator's door.
     pub admin: Option<Admin>,
     /// Where last good flags are kept; none: they live as long as the process.
     pub state_dir: Option<PathBuf>,
+    /// Where flags come from.
     pub flags: Flags,
+    /// What a targeting can read.
     pub context: Context,
+    /// How decisions travel to services.
     pub injection: Injection,
+    /// By [`ServiceId`].
     pub services: Vec<Service>,
+    /// In the order of the file; at least one.
     pub routes: Vec<Route>,
     /// How the path is brought into the form that is matched and forwarded.
     pub paths: Paths,
+    /// Where the access log goes.
     pub access_log: AccessLog,
+    /// Bounds on metrics.
     pub metrics: MetricsLimits,
     /// Worker threads of the gateway; none: one a core.
     pub threads: Option<usize>,
@@ -69,14 +83,16 @@ impl Config {
         folder: &Path,
         environment: Environment<'_>,
     ) -> Result<Config, Vec<Problem>> {
-        let tree =
-            tree::parse(file, text, ProblemKind::Config, &Limits::CONFIG).map_err(|problem| vec![problem])?;
+        let tree = tree::parse(file, text, ProblemKind::Config, &Limits::CONFIG)
+            .map_err(|problem| vec![*problem])?;
         let mut root = tree.root;
+        let mut problems = tree.duplicates;
+        environment::substitute(&mut root, "", environment, &mut problems);
         let mut decoder = Decoder::new(folder);
-        decoder.problems = tree.duplicates;
-        environment::substitute(&mut root, "", environment, &mut decoder.problems);
         let config = decode::file::file(&root, &mut decoder, hash(&root));
-        let mut problems = decoder.problems;
+        // Of a value that the environment did not give, nothing else can be said.
+        let missing: Vec<Option<Place>> = problems.iter().map(|problem| problem.place.clone()).collect();
+        problems.extend(decoder.problems.into_iter().filter(|problem| !missing.contains(&problem.place)));
         Problem::sort(&mut problems);
         let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
         match config {
@@ -99,7 +115,9 @@ impl Config {
 /// Which of flagd's bucket hashes `fractional` uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FractionalVersion {
+    /// Over the text itself; other values than text do not count. As flagd 0.15 and 0.16.
     V2,
+    /// Over its deterministic CBOR, so that numbers and booleans count too. As flagd's newer engines.
     #[default]
     V3,
 }
@@ -107,11 +125,13 @@ pub enum FractionalVersion {
 /// Where flag definitions come from, and how much of them is accepted.
 #[derive(Debug, Clone)]
 pub struct Flags {
+    /// The hash that assigns buckets.
     pub fractional: FractionalVersion,
     /// Later ones win, key by key.
     pub sources: Vec<Source>,
     /// Whether a document without flags may replace one with flags; default false.
     pub allow_empty: bool,
+    /// What definitions may cost.
     pub limits: FlagLimits,
 }
 
@@ -183,12 +203,14 @@ pub enum Paths {
     /// Unreserved octets decoded, dot segments resolved, slashes merged.
     #[default]
     Normalised,
+    /// Untouched, for matching and forwarding.
     AsReceived,
 }
 
 /// Where the access log goes.
 #[derive(Debug, Clone)]
 pub struct AccessLog {
+    /// Where lines go; default stdout.
     pub to: LogTarget,
     /// Lines that may wait for the writer; more are dropped and counted. Default 8192.
     pub queue: usize,
@@ -196,10 +218,14 @@ pub struct AccessLog {
     pub targeting_key_hash: bool,
 }
 
+/// What the access log is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogTarget {
+    /// Nowhere.
     Off,
+    /// The process's standard output.
     Stdout,
+    /// A file, opened again on SIGUSR1.
     File(PathBuf),
 }
 

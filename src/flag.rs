@@ -59,3 +59,6 @@ pub trait Context {
     /// `$flagd.timestamp`: Unix time in seconds.
     fn timestamp(&self) -> i64;
 }
+
+#[cfg(test)]
+mod tests;

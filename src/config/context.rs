@@ -7,21 +7,32 @@ use ipnet::IpNet;
 
 use super::{Name, Place};
 
+/// What a targeting can read besides the built-in attributes.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// Whose `X-Forwarded-*` and `trusted: true` headers count.
     pub trusted_proxies: Vec<IpNet>,
     /// The first one present wins. Empty: nobody has a key.
     pub targeting_key: Vec<KeySource>,
+    /// In the order of the file; names are unique and none is built in.
     pub attributes: Vec<Attribute>,
 }
 
 /// Where a targeting key can come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
-    Header { name: HeaderName, trusted: bool },
+    /// A request header.
+    Header {
+        /// Its name.
+        name: HeaderName,
+        /// Whether it counts only when a trusted proxy sends it.
+        trusted: bool,
+    },
+    /// A cookie of the client.
     Cookie(Name),
+    /// A query parameter.
     Query(Name),
+    /// A cookie that Flagway mints.
     Visitor(VisitorCookie),
 }
 
@@ -32,48 +43,75 @@ pub struct VisitorCookie {
     pub name: Name,
     /// Default 90 days; renewed at half life.
     pub max_age: Duration,
+    /// None: the host that was asked. Never there beside a `__Host-` name.
     pub domain: Option<Name>,
+    /// Whether each site that embeds this one has its own.
     pub partitioned: bool,
+    /// Default lax.
     pub same_site: SameSite,
+    /// Default navigation.
     pub mint: Mint,
 }
 
+/// Whether requests that other sites cause carry the cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SameSite {
+    /// None of them.
     Strict,
+    /// Those that navigate here.
     #[default]
     Lax,
+    /// All of them.
     None,
 }
 
 /// On which requests a visitor cookie may be minted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mint {
+    /// Page loads.
     #[default]
     Navigation,
+    /// All.
     Always,
 }
 
 /// An attribute beside the built-in ones: `attributes: {country: {header: cf-ipcountry}}`.
 #[derive(Debug, Clone)]
 pub struct Attribute {
+    /// As a flag's `var` has it.
     pub name: Name,
+    /// Where it comes from.
     pub from: AttributeSource,
+    /// What a targeting sees it as.
     pub kind: AttributeType,
+    /// Of its name.
     pub place: Place,
 }
 
+/// Where an attribute comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttributeSource {
-    Header { name: HeaderName, trusted: bool },
+    /// A request header.
+    Header {
+        /// Its name.
+        name: HeaderName,
+        /// Whether it counts only when a trusted proxy sends it.
+        trusted: bool,
+    },
+    /// A cookie.
     Cookie(Name),
+    /// A query parameter.
     Query(Name),
 }
 
+/// What a targeting sees an attribute as. A value that is not of the type is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AttributeType {
+    /// As it came.
     #[default]
     String,
+    /// A decimal number.
     Number,
+    /// `true` or `false`.
     Boolean,
 }

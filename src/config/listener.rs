@@ -11,27 +11,34 @@ use super::{Name, Place};
 pub struct Listener {
     /// Default: the text of `bind`.
     pub name: Name,
+    /// What it listens on. No two binds of a configuration are equal, unless the port is 0.
     pub bind: SocketAddr,
+    /// None: plain HTTP.
     pub tls: Option<ListenerTls>,
+    /// Of the list's item.
     pub place: Place,
 }
 
 /// A listener's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerTls {
+    /// The one that is shown.
     pub certificate: CertificateFiles,
 }
 
 /// A certificate chain and its key, PEM.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CertificateFiles {
+    /// The certificate, followed by its chain.
     pub cert: PathBuf,
+    /// Its private key.
     pub key: PathBuf,
 }
 
 /// `/healthz`, `/readyz`, `/metrics`, nothing else.
 #[derive(Debug, Clone)]
 pub struct Probes {
+    /// What they listen on.
     pub bind: SocketAddr,
 }
 

@@ -134,14 +134,52 @@ impl Object {
 }
 
 impl Type {
+    /// A word or two for the documentation, which tells once what they mean.
+    pub fn label(&self) -> String {
+        let label = match self {
+            Type::Bool => "boolean",
+            Type::Integer { min, max } => return format!("integer, {min} to {max}"),
+            Type::Duration { zero: false } => "duration above zero",
+            Type::Duration { zero: true } => "duration",
+            Type::Size { min, max } => return format!("size, {} to {}", size(*min), size(*max)),
+            Type::Text => "text",
+            Type::Name => "name",
+            Type::FlagKey => "flag key",
+            Type::Attribute => "attribute name",
+            Type::Bind => "IP address and port",
+            Type::Address => "host and port",
+            Type::Network => "network",
+            Type::Path => "path",
+            Type::Regex => "regular expression",
+            Type::HeaderName => "header name",
+            Type::HeaderValue => "header value",
+            Type::CookieName => "cookie name",
+            Type::Method => "method",
+            Type::Status([]) => "status",
+            Type::Host => "host",
+            Type::Authority => "host with or without port",
+            Type::HostPattern => "host pattern",
+            Type::HttpPath => "URL path",
+            Type::Prefix => "header prefix",
+            Type::Token => "secret",
+            Type::Value => "flag value",
+            other => return other.describe(),
+        };
+        label.to_owned()
+    }
+
     /// What was expected, for messages and the documentation.
     pub fn describe(&self) -> String {
         match self {
             Type::Bool => "`true` or `false`".into(),
             Type::Integer { min, max: i64::MAX } => format!("a whole number from {min}"),
             Type::Integer { min, max } => format!("a whole number from {min} to {max}"),
-            Type::Duration { zero: false } => "a duration above zero, such as `500ms`, `5s` or `90d`".into(),
-            Type::Duration { zero: true } => "a duration, such as `0s`, `500ms` or `5s`".into(),
+            Type::Duration { zero: false } => {
+                "a duration above zero, such as `500ms`, `5s` or `90d`, up to ten years".into()
+            }
+            Type::Duration { zero: true } => {
+                "a duration, such as `0s`, `500ms` or `90d`, up to ten years".into()
+            }
             Type::Size { min, max } => {
                 format!("a size such as `512B`, `4KiB` or `16MiB`, from {} to {}", size(*min), size(*max))
             }
@@ -152,7 +190,7 @@ impl Type {
             Type::Bind => "an IP address and a port, such as `127.0.0.1:8080` or `[::]:8080`".into(),
             Type::Address => "a host and a port, such as `10.0.0.1:9001` or `shop.internal:9001`".into(),
             Type::Network => "a network or an address, such as `10.0.0.0/8` or `::1`".into(),
-            Type::Path => "a path of a file".into(),
+            Type::Path => "a path of a file or folder".into(),
             Type::Regex => "a regular expression in the syntax of Rust's `regex`, without look-around".into(),
             Type::HeaderName => "the name of a header".into(),
             Type::HeaderValue => "the value of a header: visible ASCII, spaces and tabs inside".into(),
@@ -170,7 +208,12 @@ impl Type {
             Type::Token => "a secret of at least 16 visible ASCII characters".into(),
             Type::Value => "a value of a flag: `true`, `false`, a number or text".into(),
             Type::Choice(words) => one_of(words),
-            Type::Object(_) => "a map".into(),
+            Type::Object(object) => {
+                let required = object.keys.iter().filter(|key| key.presence == Presence::Required);
+                let names: Vec<String> = required.map(|key| format!("`{}`", key.name)).collect();
+                let with = if names.is_empty() { "" } else { " with " };
+                format!("a map{with}{}", names.join(", "))
+            }
             Type::List(inner) => format!("a list, each item {}", inner.describe()),
             Type::OneOrMany(inner) => format!("{}; or a list of such", inner.describe()),
             Type::Map(..) => "a map".into(),
@@ -190,4 +233,33 @@ pub fn one_of<T: AsRef<str>>(words: &[T]) -> String {
 
 fn size(bytes: u64) -> String {
     bytesize::ByteSize::b(bytes).display().iec().to_string()
+}
+
+/// Its title as a link has it: `Header edits` is `header-edits`.
+pub fn anchor(object: &Object) -> String {
+    object.title.to_lowercase().replace(' ', "-")
+}
+
+/// Calls back for each object below a type, once, in the order of the file.
+pub fn visit(is: &'static Type, each: &mut dyn FnMut(&'static Object)) {
+    let mut seen: Vec<&'static str> = Vec::new();
+    let mut queue = std::collections::VecDeque::from([is]);
+    while let Some(is) = queue.pop_front() {
+        match is {
+            Type::Object(object) if !seen.contains(&object.title) => {
+                seen.push(object.title);
+                each(object);
+                // What belongs to an object is told before what stands beside it.
+                for key in object.keys.iter().rev() {
+                    queue.push_front(&key.is);
+                }
+            }
+            Type::List(inner) | Type::OneOrMany(inner) => queue.push_front(inner),
+            Type::Map(name, inner) | Type::Either(name, inner) => {
+                queue.push_front(inner);
+                queue.push_front(name);
+            }
+            _ => {}
+        }
+    }
 }

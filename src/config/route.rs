@@ -7,13 +7,18 @@ use super::context::KeySource;
 use super::service::{ServiceId, VersionId};
 use super::{Name, Place};
 
+/// Which requests, and what becomes of them.
 #[derive(Debug, Clone)]
 pub struct Route {
+    /// Unique.
     pub name: Name,
+    /// What a request must have.
     pub matches: RouteMatch,
+    /// What becomes of it.
     pub action: Action,
     /// The route's own list; none: the one under `context`.
     pub targeting_key: Option<Vec<KeySource>>,
+    /// Whether shared caches are told what an answer depends on.
     pub caching: Caching,
     /// Of the route as a whole, for messages about it.
     pub place: Place,
@@ -24,24 +29,31 @@ pub struct Route {
 pub struct RouteMatch {
     /// Any of them; empty: every host.
     pub hosts: Vec<HostPattern>,
+    /// In the form in which paths are matched.
     pub path: PathPattern,
     /// Any of them; empty: every method.
     pub methods: Vec<Method>,
+    /// All of them.
     pub headers: Vec<(HeaderName, TextPattern)>,
+    /// All of them.
     pub cookies: Vec<(Name, TextPattern)>,
+    /// All of them.
     pub query: Vec<(Name, TextPattern)>,
 }
 
 /// Lower case, without port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostPattern {
+    /// This host.
     Exact(Name),
     /// `*.example.org` is kept as `.example.org`.
     Suffix(Name),
 }
 
+/// What the path must be.
 #[derive(Debug, Clone)]
 pub enum PathPattern {
+    /// This path.
     Exact(Name),
     /// On segment borders, without a trailing slash: `/a` matches `/a` and `/a/b`, not `/ab`. `/` is kept as the empty text and matches all.
     Prefix(Name),
@@ -49,59 +61,81 @@ pub enum PathPattern {
     Regex(Regex),
 }
 
+/// What a header, cookie or query parameter must be.
 #[derive(Debug, Clone)]
 pub enum TextPattern {
+    /// This text.
     Exact(Name),
+    /// Anchored at both ends.
     Regex(Regex),
+    /// Anything.
     Present,
 }
 
+/// What a route does.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one a route, and most of them forward")]
 pub enum Action {
+    /// Sends it to a service.
     Forward(Forward),
+    /// Sends the client elsewhere.
     Redirect(Redirect),
+    /// Answers by itself.
     Respond(FixedResponse),
 }
 
+/// How a request reaches its service.
 #[derive(Debug, Clone)]
 pub struct Forward {
+    /// Where it goes.
     pub service: ServiceId,
     /// None: always the service's default version.
     pub version: Option<VersionRule>,
     /// Flags injected as headers, in the order written.
     pub inject: Vec<FlagName>,
+    /// Changes of path and host.
     pub rewrite: Rewrite,
+    /// Changes of what the service sees; never in the decisions' namespace.
     pub request_headers: HeaderEdits,
+    /// Changes of what the client sees; never in the decisions' namespace.
     pub response_headers: HeaderEdits,
 }
 
 /// A flag named in the configuration.
 #[derive(Debug, Clone)]
 pub struct FlagName {
+    /// Not empty.
     pub key: Name,
+    /// Where it is named.
     pub place: Place,
 }
 
 /// Which version a flag's value names.
 #[derive(Debug, Clone)]
 pub struct VersionRule {
+    /// The flag that decides.
     pub flag: FlagName,
     /// Any value, mapped; none: the string value is the version's name.
     pub values: Option<Vec<(serde_json::Value, VersionId)>>,
 }
 
+/// Changes of path and host on the way to a service.
 #[derive(Debug, Clone, Default)]
 pub struct Rewrite {
     /// Replaces what the route's prefix matched (only with a prefix match); without a trailing slash.
     pub prefix: Option<Name>,
+    /// Replaces the host; with or without a port.
     pub host: Option<Name>,
 }
 
 /// Applied in this order: remove, set, add.
 #[derive(Debug, Clone, Default)]
 pub struct HeaderEdits {
+    /// Every field of that name goes.
     pub remove: Vec<HeaderName>,
+    /// One field in place of all of that name.
     pub set: Vec<(HeaderName, HeaderValue)>,
+    /// One field more.
     pub add: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -110,31 +144,42 @@ pub struct HeaderEdits {
 pub struct Redirect {
     /// 301, 302, 303, 307 or 308; default 302.
     pub status: StatusCode,
+    /// `http` or `https`.
     pub scheme: Option<Name>,
+    /// Without port.
     pub host: Option<Name>,
+    /// Not 0.
     pub port: Option<u16>,
+    /// What is done to the path.
     pub path: Option<RedirectPath>,
 }
 
+/// The path of a redirect.
 #[derive(Debug, Clone)]
 pub enum RedirectPath {
     /// Replaces the whole path; the query is kept.
     Full(Name),
-    /// Replaces what the route's prefix matched.
+    /// Replaces what the route's prefix matched (only with a prefix match); without a trailing slash.
     Prefix(Name),
 }
 
+/// An answer by the gateway itself.
 #[derive(Debug, Clone)]
 pub struct FixedResponse {
+    /// 200 to 599.
     pub status: StatusCode,
+    /// Without those that frame a message.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Empty for 204, 205 and 304.
     pub body: Name,
 }
 
 /// What is done so that shared caches never mix variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Caching {
+    /// `Vary` names what decided, or the answer is `private`.
     #[default]
     Auto,
+    /// Nothing.
     Off,
 }

@@ -15,12 +15,16 @@ pub struct ServiceId(pub usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VersionId(pub usize);
 
+/// What a route forwards to.
 #[derive(Debug, Clone)]
 pub struct Service {
+    /// Unique.
     pub name: Name,
     /// Serves when a flag says nothing usable, and when another version fails.
     pub default: VersionId,
+    /// By [`VersionId`]; at least one.
     pub versions: Vec<Version>,
+    /// Of its name.
     pub place: Place,
 }
 
@@ -31,26 +35,36 @@ impl Service {
     }
 }
 
+/// One version of a service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Version {
+    /// Unique in its service.
     pub name: Name,
+    /// At least one, no two equal.
     pub endpoints: Vec<Endpoint>,
+    /// None: plain.
     pub tls: Option<UpstreamTls>,
+    /// What is spoken to its endpoints.
     pub http: UpstreamHttp,
+    /// Its own, completed by the service's.
     pub timeouts: Timeouts,
 }
 
 /// `address:port`, with a weight of at least 1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
+    /// Where it is.
     pub host: EndpointHost,
+    /// Not 0.
     pub port: u16,
-    /// Default 1.
+    /// 1 to 1,000; default 1.
     pub weight: u32,
 }
 
+/// The host of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EndpointHost {
+    /// Known.
     Address(IpAddr),
     /// Resolved in the background, never on a request.
     Name(Name),
@@ -63,18 +77,23 @@ pub struct UpstreamTls {
     pub sni: Option<Name>,
     /// PEM; default: the system's roots.
     pub ca: Option<PathBuf>,
+    /// What Flagway shows; none: nothing.
     pub client_cert: Option<CertificateFiles>,
     /// Default true.
     pub verify: bool,
 }
 
+/// The protocol towards endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum UpstreamHttp {
+    /// HTTP/1.1.
     #[default]
     H1,
+    /// HTTP/2; without TLS, by prior knowledge.
     H2,
 }
 
+/// How long an endpoint may take; none of them is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timeouts {
     /// TCP and TLS; default 2 s.

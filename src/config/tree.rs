@@ -6,6 +6,7 @@
 //! but `!!str`, and no second document.
 
 mod builder;
+mod lines;
 mod syntax;
 
 use std::fmt;
@@ -34,6 +35,7 @@ impl Limits {
 /// A document, and the keys in it that stand twice.
 #[derive(Debug, Clone)]
 pub struct Tree {
+    /// The document's value; of an empty document, null.
     pub root: Node,
     /// One problem for each repeated key; the tree has the first.
     pub duplicates: Vec<Problem>,
@@ -42,27 +44,36 @@ pub struct Tree {
 /// A value and where it stands.
 #[derive(Debug, Clone)]
 pub struct Node {
+    /// Of a list or map, where it begins.
     pub place: Place,
+    /// What it is.
     pub content: Content,
 }
 
+/// What a node is.
 #[derive(Debug, Clone)]
 pub enum Content {
+    /// Text, a number, a boolean or null.
     Scalar(Scalar),
+    /// In order.
     List(Vec<Node>),
+    /// In order, each key once.
     Map(Vec<Entry>),
 }
 
 /// One key of a map with its value. The key's content is always a scalar.
 #[derive(Debug, Clone)]
 pub struct Entry {
+    /// Always a scalar.
     pub key: Node,
+    /// Anything.
     pub value: Node,
 }
 
 /// A scalar as it was written, without its quotes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Scalar {
+    /// With the environment put in, if it was.
     pub text: Arc<str>,
     /// Not quoted, not a block: it may be null, a boolean or a number.
     pub plain: bool,
@@ -71,7 +82,7 @@ pub struct Scalar {
 }
 
 /// Reads one YAML document. `Err`: it is no YAML, or over a limit; then nothing else can be said about it.
-pub fn parse(file: &str, text: &str, kind: ProblemKind, limits: &Limits) -> Result<Tree, Problem> {
+pub fn parse(file: &str, text: &str, kind: ProblemKind, limits: &Limits) -> Result<Tree, Box<Problem>> {
     builder::build(file, text, kind, limits)
 }
 
@@ -96,6 +107,7 @@ impl Node {
         self.scalar().map_or("", |scalar| &scalar.text)
     }
 
+    /// The scalar, if it is one.
     pub fn scalar(&self) -> Option<&Scalar> {
         match &self.content {
             Content::Scalar(scalar) => Some(scalar),
@@ -103,6 +115,7 @@ impl Node {
         }
     }
 
+    /// The items, if it is a list.
     pub fn list(&self) -> Option<&[Node]> {
         match &self.content {
             Content::List(items) => Some(items),
@@ -110,6 +123,7 @@ impl Node {
         }
     }
 
+    /// The entries, if it is a map.
     pub fn map(&self) -> Option<&[Entry]> {
         match &self.content {
             Content::Map(entries) => Some(entries),
@@ -189,7 +203,7 @@ mod tests {
 
     use super::*;
 
-    fn tree(text: &str) -> Result<Tree, Problem> {
+    fn tree(text: &str) -> Result<Tree, Box<Problem>> {
         parse("test.yaml", text, ProblemKind::Config, &Limits::CONFIG)
     }
 

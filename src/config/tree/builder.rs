@@ -5,11 +5,18 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
+use super::lines::Lines;
 use super::{Content, Entry, Limits, Node, Scalar, Tree, syntax};
+use crate::config::decode::{index_key, map_key};
 use crate::config::{Place, Problem, ProblemKind};
 
 /// Builds the tree of a text.
-pub(super) fn build(file: &str, text: &str, kind: ProblemKind, limits: &Limits) -> Result<Tree, Problem> {
+pub(super) fn build(
+    file: &str,
+    text: &str,
+    kind: ProblemKind,
+    limits: &Limits,
+) -> Result<Tree, Box<Problem>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = Builder {
         lines: Lines::new(file, text),
@@ -31,7 +38,7 @@ pub(super) fn build(file: &str, text: &str, kind: ProblemKind, limits: &Limits) 
             Ok((event, span)) => builder.event(event, span)?,
             Err(error) => {
                 let place = builder.lines.place(error.marker().line(), error.marker().col() + 1, 1);
-                return Err(syntax::problem(error.info(), place, kind));
+                return Err(syntax::problem(error.info(), place, kind).into());
             }
         }
     }
@@ -77,7 +84,7 @@ struct Anchored {
 }
 
 impl Builder<'_> {
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Box<Problem>> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let place = self.place(span);
@@ -86,7 +93,8 @@ impl Builder<'_> {
                 self.count(1, text.len(), &place)?;
                 let node = Node { place, content: scalar(&text, plain) };
                 self.anchor(anchor, &node, 0, 1, text.len());
-                self.add(node, 0)
+                self.add(node, 0);
+                Ok(())
             }
             Event::SequenceStart(anchor, tag) => {
                 self.open(Content::List(Vec::new()), anchor, tag.as_deref(), span)
@@ -94,13 +102,15 @@ impl Builder<'_> {
             Event::MappingStart(anchor, tag) => {
                 self.open(Content::Map(Vec::new()), anchor, tag.as_deref(), span)
             }
-            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            Event::SequenceEnd | Event::MappingEnd => {
+                self.close(span);
+                Ok(())
+            }
             Event::Alias(id) => self.alias(id, span),
             Event::DocumentStart(_) if self.root.is_some() => {
                 let place = self.place(span);
-                Err(self
-                    .refused(place, "a second document starts here", "one document")
-                    .with_fix("remove `---` and what follows it"))
+                let problem = self.refused(place, "a second document starts here", "one document");
+                Err(problem.with_fix("remove `---` and what follows it").into())
             }
             Event::DocumentStart(_)
             | Event::DocumentEnd
@@ -116,7 +126,7 @@ impl Builder<'_> {
         anchor: usize,
         tag: Option<&Tag>,
         span: Span,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Box<Problem>> {
         let place = self.place(span);
         self.tag(tag, &place)?;
         let before = (self.nodes, self.bytes);
@@ -124,21 +134,15 @@ impl Builder<'_> {
         if self.stack.len() >= self.limits.depth {
             return Err(self.over("depth", self.limits.depth, place, "lists and maps are nested deeper"));
         }
-        if self.stack.last().is_some_and(|top| top.waits_for_key()) {
-            return Err(self.refused(
-                place,
-                "a list or map as a key",
-                "a key that is text, a number or a boolean",
-            ));
-        }
+        self.fits(true, &place)?;
         let node = Node { place, content };
         self.stack.push(Open { node, key: None, seen: HashMap::new(), anchor, height: 0, before });
         Ok(())
     }
 
-    fn close(&mut self, span: Span) -> Result<(), Problem> {
+    fn close(&mut self, span: Span) {
         // The parser sends as many ends as starts.
-        let Some(mut open) = self.stack.pop() else { return Ok(()) };
+        let Some(mut open) = self.stack.pop() else { return };
         let end = (span.end.line() as u32, span.end.col() as u32 + 1);
         // A flow collection on one line is underlined whole.
         if span.len() == 1 && end.0 == open.node.place.line {
@@ -146,10 +150,10 @@ impl Builder<'_> {
         }
         let (nodes, bytes) = (self.nodes - open.before.0, self.bytes - open.before.1);
         self.anchor(open.anchor, &open.node, open.height + 1, nodes, bytes);
-        self.add(open.node, open.height + 1)
+        self.add(open.node, open.height + 1);
     }
 
-    fn alias(&mut self, id: usize, span: Span) -> Result<(), Problem> {
+    fn alias(&mut self, id: usize, span: Span) -> Result<(), Box<Problem>> {
         let place = self.place(span);
         let Some(anchored) = self.anchors.get(&id) else {
             return Err(self.refused(
@@ -168,23 +172,26 @@ impl Builder<'_> {
                 "with its aliases, it is nested deeper",
             ));
         }
-        if height > 0 && self.stack.last().is_some_and(|top| top.waits_for_key()) {
-            return Err(self.refused(
-                place,
-                "a list or map as a key",
-                "a key that is text, a number or a boolean",
-            ));
-        }
+        self.fits(height > 0, &place)?;
         self.count(nodes, bytes, &place)?;
-        self.add(node, height)
+        self.add(node, height);
+        Ok(())
+    }
+
+    /// Refuses a collection where a key must come.
+    fn fits(&self, collection: bool, place: &Place) -> Result<(), Box<Problem>> {
+        if collection && self.stack.last().is_some_and(|top| top.waits_for_key()) {
+            let expected = "a key that is text, a number or a boolean";
+            return Err(self.refused(place.clone(), "a list or map as a key", expected));
+        }
+        Ok(())
     }
 
     /// Puts a complete node where it belongs.
-    fn add(&mut self, node: Node, height: usize) -> Result<(), Problem> {
-        let kind = self.kind;
+    fn add(&mut self, node: Node, height: usize) {
         let Some(top) = self.stack.last_mut() else {
             self.root = Some(node);
-            return Ok(());
+            return;
         };
         top.height = top.height.max(height);
         match (&mut top.node.content, top.key.take()) {
@@ -197,9 +204,8 @@ impl Builder<'_> {
             (Content::Map(_), None) => {
                 let text = node.scalar().map_or_else(String::new, |scalar| scalar.value().to_string());
                 let first = top.seen.get(&text).copied();
-                match first {
-                    Some(line) => self.duplicates.push(duplicate(&node, line, kind)),
-                    None => drop(top.seen.insert(text, node.place.line)),
+                if first.is_none() {
+                    top.seen.insert(text, node.place.line);
                 }
                 if top.seen.len() == 1
                     && (top.node.place.line, top.node.place.column) == (node.place.line, node.place.column)
@@ -207,10 +213,23 @@ impl Builder<'_> {
                     top.node.place.width = node.place.width;
                 }
                 top.key = Some((node, first.is_some()));
+                if let Some(line) = first {
+                    self.repeated(line);
+                }
             }
             (Content::Scalar(_), _) => {}
         }
-        Ok(())
+    }
+
+    /// Reports that the key just read stands twice.
+    fn repeated(&mut self, first: u32) {
+        let Some((key, _)) = self.stack.last().and_then(|top| top.key.as_ref()) else { return };
+        self.duplicates.push(
+            Problem::error(self.kind, self.path(), format!("the key `{}` stands twice", key.text()))
+                .at(key.place.clone())
+                .with_expected("each key once")
+                .with_fix(format!("remove one of them; the first is in line {first}")),
+        );
     }
 
     fn anchor(&mut self, id: usize, node: &Node, height: usize, nodes: usize, bytes: usize) {
@@ -219,7 +238,7 @@ impl Builder<'_> {
         }
     }
 
-    fn count(&mut self, nodes: usize, bytes: usize, place: &Place) -> Result<(), Problem> {
+    fn count(&mut self, nodes: usize, bytes: usize, place: &Place) -> Result<(), Box<Problem>> {
         self.nodes = self.nodes.saturating_add(nodes);
         self.bytes = self.bytes.saturating_add(bytes);
         if self.nodes > self.limits.nodes {
@@ -242,13 +261,14 @@ impl Builder<'_> {
     }
 
     /// Whether the tag says that it is text; every other tag is refused.
-    fn tag(&self, tag: Option<&Tag>, place: &Place) -> Result<bool, Problem> {
+    fn tag(&self, tag: Option<&Tag>, place: &Place) -> Result<bool, Box<Problem>> {
         match tag {
             None => Ok(false),
             Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => Ok(true),
-            Some(tag) => Err(self
-                .refused(place.clone(), &format!("the tag `{tag}`"), "no tags")
-                .with_fix("remove it; quote the value to make it text")),
+            Some(tag) => {
+                let problem = self.refused(place.clone(), &format!("the tag `{tag}`"), "no tags");
+                Err(problem.with_fix("remove it; quote the value to make it text").into())
+            }
         }
     }
 
@@ -256,7 +276,20 @@ impl Builder<'_> {
         self.lines.place_of(span)
     }
 
-    fn over(&self, limit: &str, bound: usize, place: Place, what: &str) -> Problem {
+    /// The path of the key that is being read.
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for open in &self.stack {
+            match (&open.node.content, &open.key) {
+                (Content::List(items), _) => path = index_key(&path, items.len()),
+                (_, Some((key, _))) => path = map_key(&path, key.text()),
+                _ => {}
+            }
+        }
+        path
+    }
+
+    fn over(&self, limit: &str, bound: usize, place: Place, what: &str) -> Box<Problem> {
         let unit = if limit == "depth" { "levels" } else { limit };
         self.refused(
             place,
@@ -265,8 +298,8 @@ impl Builder<'_> {
         )
     }
 
-    fn refused(&self, place: Place, found: &str, expected: &str) -> Problem {
-        Problem::error(self.kind, "", found).at(place).with_expected(expected)
+    fn refused(&self, place: Place, found: &str, expected: &str) -> Box<Problem> {
+        Problem::error(self.kind, self.path(), found).at(place).with_expected(expected).into()
     }
 }
 
@@ -278,68 +311,4 @@ impl Open {
 
 fn scalar(text: &str, plain: bool) -> Content {
     Content::Scalar(Scalar { text: Arc::from(text), plain, written: None })
-}
-
-fn duplicate(key: &Node, first: u32, kind: ProblemKind) -> Problem {
-    let text = key.scalar().map_or("", |scalar| &scalar.text);
-    Problem::error(kind, text, format!("the key `{text}` stands twice"))
-        .at(key.place.clone())
-        .with_expected("each key once")
-        .with_fix(format!("remove one of them; the first is in line {first}"))
-}
-
-/// The lines of a text, for places.
-struct Lines<'a> {
-    file: Arc<str>,
-    lines: Vec<&'a str>,
-    /// The line of the last place: neighbours share it.
-    last: Option<(usize, Arc<str>)>,
-}
-
-impl<'a> Lines<'a> {
-    fn new(file: &str, text: &'a str) -> Self {
-        Self { file: Arc::from(file), lines: split(text), last: None }
-    }
-
-    fn place_of(&mut self, span: Span) -> Place {
-        let width = if span.start.line() == span.end.line() { span.len() } else { usize::MAX };
-        self.place(span.start.line(), span.start.col() + 1, width)
-    }
-
-    /// Line and column from 1; a width beyond the line's end is cut there.
-    fn place(&mut self, line: usize, column: usize, width: usize) -> Place {
-        let text = match &self.last {
-            Some((number, text)) if *number == line => text.clone(),
-            _ => {
-                let text: Arc<str> = Arc::from(*self.lines.get(line.saturating_sub(1)).unwrap_or(&""));
-                self.last = Some((line, text.clone()));
-                text
-            }
-        };
-        let width = if width == usize::MAX {
-            text.trim_end().chars().count().saturating_sub(column - 1)
-        } else {
-            width
-        };
-        Place {
-            file: self.file.clone(),
-            line: line as u32,
-            column: column as u32,
-            text,
-            width: width.max(1) as u32,
-        }
-    }
-}
-
-/// Lines as YAML counts them: ended by LF, CR LF or CR.
-fn split(text: &str) -> Vec<&str> {
-    let mut lines = Vec::new();
-    let mut rest = text;
-    while let Some(end) = rest.find(['\n', '\r']) {
-        lines.push(&rest[..end]);
-        let ending = if rest[end..].starts_with("\r\n") { 2 } else { 1 };
-        rest = &rest[end + ending..];
-    }
-    lines.push(rest);
-    lines
 }

@@ -1,0 +1,250 @@
+//! Why a request goes where it goes: a decision with every step that led to it.
+//!
+//! Made by the functions that decide real requests, over the same snapshot; only the words are added here. Pure: time and
+//! fresh bits are arguments.
+
+pub mod change;
+pub mod request;
+pub mod words;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::context::{KeySource, VisitorCookie};
+use crate::config::route::Action;
+use crate::context::visitor::set_cookie;
+use crate::context::{KeyRules, RequestFacts, Scheme};
+use crate::decide::headers::{Attempt, decision_headers};
+use crate::decide::{Decision, Resolved, decide, request_context, targeting_key};
+use crate::flag::set::Step;
+use crate::route::RouteId;
+use crate::snapshot::caching::CachePlan;
+use crate::snapshot::{Plan, PlannedFlag, Snapshot};
+
+pub use request::{At, Request};
+
+/// A decision, explained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Of the snapshot that decided.
+    pub revision: String,
+    /// Unix seconds at which it was decided.
+    pub at: i64,
+    /// What was asked.
+    pub request: Asked,
+    /// One sentence: what becomes of the request, and why.
+    pub why: String,
+    /// When the gateway answers by itself.
+    pub status: Option<u16>,
+    /// The route that takes it.
+    pub route: Option<String>,
+    /// Where it is forwarded.
+    pub service: Option<String>,
+    /// The version that serves.
+    pub version: Option<String>,
+    /// Flag trouble that led to the default version: the label `why` of `flagway_fallbacks_total`.
+    pub trouble: Option<String>,
+    /// None: no flag of the route reads the targeting key.
+    pub targeting_key: Option<Key>,
+    /// Every flag of the route, the one that decides the version first.
+    pub flags: Vec<ExplainedFlag>,
+    /// Decision fields that the version is sent.
+    pub headers: Vec<(String, String)>,
+    /// The visitor cookie that the response sets.
+    pub set_cookie: Option<String>,
+    /// What is done to the response so that shared caches mix no variants.
+    pub caching: Option<String>,
+    /// Fields of the request that were dropped, as only Flagway may set them.
+    pub dropped: Vec<String>,
+}
+
+/// The request as it was understood.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// `GET`
+    pub method: String,
+    /// `http` or `https`, of the client's own connection.
+    pub scheme: String,
+    /// Lower case, without port.
+    pub host: String,
+    /// In the form that is matched and forwarded.
+    pub path: String,
+    /// The listener's name.
+    pub listener: String,
+    /// The client's address, as far as trusted proxies tell.
+    pub client_ip: String,
+    /// Whether the peer is a trusted proxy.
+    pub trusted: bool,
+}
+
+/// Where the targeting key came from; never the key itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Key {
+    /// `cookie uid`; none: no source gave one.
+    pub source: Option<String>,
+    /// A new visitor: the key is fresh, and another request without one may be decided otherwise.
+    pub minted: bool,
+    /// Every source that is asked, in order.
+    pub sources: Vec<String>,
+}
+
+/// One flag of the route.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExplainedFlag {
+    /// The flag.
+    pub key: String,
+    /// Whether it decides the version.
+    pub decides_version: bool,
+    /// None: it has no value for this request.
+    pub variant: Option<String>,
+    /// The variant's value.
+    pub value: Option<serde_json::Value>,
+    /// `TARGETING_MATCH`
+    pub reason: String,
+    /// `PARSE_ERROR`
+    pub error: Option<String>,
+    /// What was evaluated, in order.
+    pub steps: Vec<ExplainedStep>,
+    /// What would have to change for another variant.
+    pub otherwise: Vec<String>,
+}
+
+/// One step of an evaluation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplainedStep {
+    /// Depth in the rule, from 0.
+    pub depth: usize,
+    /// The expression, in short.
+    pub what: String,
+    /// What came out, with notes such as the bucket in parentheses.
+    pub result: String,
+}
+
+/// Explains what becomes of a request that arrives at `now`, unless it says when. `fresh` are 128 random bits, for a visitor who would be minted.
+pub fn explain(snapshot: &Snapshot, request: &Request, now: i64, fresh: u128) -> Result<Explanation, String> {
+    let config = &snapshot.config;
+    let arrived = request.arrive(config, now)?;
+    let facts = RequestFacts::new(arrived.raw(), &config.context, config.paths);
+    let mut explanation = Explanation {
+        revision: snapshot.revision.to_string(),
+        at: arrived.at,
+        request: arrived.asked(facts.as_ref().ok()),
+        why: String::new(),
+        status: None,
+        route: None,
+        service: None,
+        version: None,
+        trouble: None,
+        targeting_key: None,
+        flags: Vec::new(),
+        headers: Vec::new(),
+        set_cookie: None,
+        caching: None,
+        dropped: arrived.dropped.clone(),
+    };
+    match &facts {
+        Err(bad) => {
+            explanation.status = Some(400);
+            explanation.why = words::refused(*bad);
+        }
+        Ok(facts) => {
+            let decision = decide(snapshot, facts, arrived.at, fresh);
+            Explainer { snapshot, facts, decision: &decision, at: arrived.at, fresh }.tell(&mut explanation);
+        }
+    }
+    Ok(explanation)
+}
+
+/// A decision and all it was made of.
+struct Explainer<'a> {
+    snapshot: &'a Snapshot,
+    facts: &'a RequestFacts<'a>,
+    decision: &'a Decision,
+    at: i64,
+    fresh: u128,
+}
+
+impl Explainer<'_> {
+    fn tell(&self, told: &mut Explanation) {
+        let config = &self.snapshot.config;
+        let Some(id) = self.decision.route else {
+            told.status = Some(404);
+            told.why = words::unmatched(config.routes.len());
+            return;
+        };
+        let (route, plan) = (&config.routes[id.0], self.snapshot.plan(id));
+        told.route = Some(route.name.to_string());
+        match &route.action {
+            Action::Forward(_) => {}
+            Action::Redirect(redirect) => told.status = Some(redirect.status.as_u16()),
+            Action::Respond(response) => told.status = Some(response.status.as_u16()),
+        }
+        let sources = route.targeting_key.as_deref().unwrap_or(&config.context.targeting_key);
+        if plan.reads_key {
+            told.targeting_key = Some(self.key(sources));
+        }
+        told.flags = self.flags(id, plan, told.targeting_key.as_ref());
+        if let Some(target) = self.decision.target {
+            told.service = Some(config.service(target.service).name.to_string());
+            told.version = Some(config.version(target.service, target.version).name.to_string());
+            told.trouble = target.trouble.map(|trouble| trouble.label().to_owned());
+            let attempt = Attempt { version: target.version, why: None };
+            decision_headers(self.snapshot, self.decision, attempt, self.facts.headers, |name, value| {
+                told.headers.push((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+            });
+        }
+        told.set_cookie = self.decision.visitor.as_ref().and_then(|change| {
+            let cookie = visitor_cookie(sources, change.source)?;
+            let value = set_cookie(cookie, change, self.facts.scheme == Scheme::Https)?;
+            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        });
+        told.caching = match &plan.caching {
+            CachePlan::Untouched => None,
+            CachePlan::Vary(names) => Some(format!("Vary: {}", String::from_utf8_lossy(names.as_bytes()))),
+            CachePlan::Private => Some("Cache-Control: private".to_owned()),
+        };
+        told.why = words::decided(told, self.decision, plan);
+    }
+
+    /// Asks one source after the other, as the list does.
+    fn key(&self, sources: &[KeySource]) -> Key {
+        let given = sources.iter().find_map(|source| {
+            let key =
+                KeyRules::new(std::slice::from_ref(source)).resolve(self.facts, true, self.at, self.fresh)?;
+            Some((words::key_source(source), key.visitor.is_some_and(|change| change.minted)))
+        });
+        let (source, minted) = given.map_or((None, false), |(source, minted)| (Some(source), minted));
+        Key { source, minted, sources: sources.iter().map(words::key_source).collect() }
+    }
+
+    fn flags(&self, id: RouteId, plan: &Plan, key: Option<&Key>) -> Vec<ExplainedFlag> {
+        let targeting = targeting_key(plan, self.facts, self.at, self.fresh);
+        let context = request_context(self.snapshot, self.facts, id, targeting.as_ref(), self.at);
+        let decides_version = plan.forward.as_ref().is_some_and(|forward| forward.version.is_some());
+        let explained = |(index, (planned, resolved)): (usize, (&PlannedFlag, &Resolved))| {
+            let flag = planned.id.map(|id| self.snapshot.flags.get(id));
+            let steps = planned.id.map(|id| self.snapshot.flags.trace(id, &context).1).unwrap_or_default();
+            let variant = flag.zip(resolved.variant);
+            ExplainedFlag {
+                key: planned.key.to_string(),
+                decides_version: index == 0 && decides_version,
+                variant: variant.and_then(|(flag, variant)| Some(flag.variant_name(variant)?.to_string())),
+                value: variant.and_then(|(flag, variant)| flag.value(variant)).cloned(),
+                reason: resolved.reason.as_str().to_owned(),
+                error: resolved.error.map(|error| error.as_str().to_owned()),
+                otherwise: change::otherwise(flag, resolved, &steps, key),
+                steps: steps
+                    .into_iter()
+                    .map(|Step { depth, what, result }| ExplainedStep { depth, what, result })
+                    .collect(),
+            }
+        };
+        plan.flags.iter().zip(&self.decision.resolved).enumerate().map(explained).collect()
+    }
+}
+
+fn visitor_cookie(sources: &[KeySource], index: usize) -> Option<&VisitorCookie> {
+    match sources.get(index)? {
+        KeySource::Visitor(cookie) => Some(cookie),
+        _ => None,
+    }
+}

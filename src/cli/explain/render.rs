@@ -1,0 +1,155 @@
+//! An explanation for people: the outcome first, then what led to it, then what would have to change.
+
+use std::fmt::Write;
+
+use crate::admin::explain::{ExplainedFlag, Explanation};
+use crate::cli::output::{BAD, FAINT, GOOD, STRONG, WARN, paint};
+
+/// The whole text.
+pub fn render(told: &Explanation) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write(told, &mut out);
+    out
+}
+
+fn write(told: &Explanation, out: &mut String) -> std::fmt::Result {
+    let style = match (&told.trouble, told.status) {
+        (Some(_), _) => WARN,
+        (None, Some(400..)) => BAD,
+        _ => GOOD,
+    };
+    writeln!(out, "{}\n", paint(style.bold(), &told.why))?;
+    let asked = &told.request;
+    let proxy = if asked.trusted { ", by a trusted proxy" } else { "" };
+    let target = format!("{} {}://{}{}", asked.method, asked.scheme, asked.host, asked.path);
+    line(out, "request", &format!("{target} from {} through {}{proxy}", asked.client_ip, asked.listener))?;
+    for (what, value) in [("route", &told.route), ("service", &told.service), ("version", &told.version)] {
+        if let Some(value) = value {
+            line(out, what, value)?;
+        }
+    }
+    if let Some(status) = told.status {
+        line(out, "answer", &format!("{status}, by the gateway itself"))?;
+    }
+    if let Some(key) = &told.targeting_key {
+        let text = match (&key.source, key.minted) {
+            (Some(source), true) => {
+                format!("{source}, minted for a new visitor: the next one may be decided otherwise")
+            }
+            (Some(source), false) => source.clone(),
+            (None, _) if key.sources.is_empty() => "none: no source is configured".to_owned(),
+            (None, _) => format!("none in {}", key.sources.join(", ")),
+        };
+        line(out, "key", &text)?;
+    }
+    line(out, "revision", &told.revision)?;
+    for flag in &told.flags {
+        write_flag(flag, out)?;
+    }
+    if !told.headers.is_empty() {
+        writeln!(out, "\n{}", paint(STRONG, "sent to the version"))?;
+        for (name, value) in &told.headers {
+            writeln!(out, "  {name}: {value}")?;
+        }
+    }
+    let response = [("set-cookie", &told.set_cookie), ("caches", &told.caching)];
+    if response.iter().any(|(_, value)| value.is_some()) {
+        writeln!(out, "\n{}", paint(STRONG, "on the response"))?;
+        for (what, value) in response {
+            match value {
+                Some(value) if what == "set-cookie" => writeln!(out, "  set-cookie: {value}")?,
+                Some(value) => {
+                    writeln!(out, "  {value} {}", paint(FAINT, "(unless the service already says so)"))?
+                }
+                None => {}
+            }
+        }
+    }
+    if !told.dropped.is_empty() {
+        let names = told.dropped.join(", ");
+        writeln!(
+            out,
+            "\n{}: {names} (only Flagway may set them)",
+            paint(WARN.bold(), "dropped from the request")
+        )?;
+    }
+    Ok(())
+}
+
+fn line(out: &mut String, what: &str, value: &str) -> std::fmt::Result {
+    writeln!(out, "  {} {value}", paint(FAINT, format_args!("{what:<9}")))
+}
+
+fn write_flag(flag: &ExplainedFlag, out: &mut String) -> std::fmt::Result {
+    let value = flag.value.as_ref().map_or("no value".to_owned(), ToString::to_string);
+    let mut facts: Vec<String> = flag.variant.iter().map(|variant| format!("variant {variant}")).collect();
+    facts.push(flag.reason.clone());
+    facts.extend(flag.error.clone());
+    if flag.decides_version {
+        facts.push("decides the version".to_owned());
+    }
+    let style = if flag.error.is_some() { WARN } else { GOOD };
+    let (key, value) = (paint(STRONG, &flag.key), paint(style, value));
+    writeln!(out, "\n{key} = {value} {}", paint(FAINT, format_args!("({})", facts.join(", "))))?;
+    let width =
+        flag.steps.iter().map(|step| 2 * step.depth + step.what.chars().count()).max().unwrap_or(0).min(70);
+    for step in &flag.steps {
+        let indent = 2 * step.depth;
+        let room = width.saturating_sub(indent);
+        writeln!(out, "  {:indent$}{:<room$}  {} {}", "", step.what, paint(FAINT, "->"), step.result)?;
+    }
+    for change in &flag.otherwise {
+        writeln!(out, "  {} {change}", paint(FAINT, "otherwise:"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_explanation_reads_from_the_outcome_to_its_reasons() {
+        let told: Explanation = serde_json::from_value(json!({
+            "revision": "0123456789ab", "at": 0, "why": "the version `canary` serves", "status": null,
+            "request": {"method": "GET", "scheme": "http", "host": "shop", "path": "/a", "listener": "main",
+                "client_ip": "127.0.0.1", "trusted": false},
+            "route": "checkout", "service": "shop", "version": "canary", "trouble": null,
+            "targeting_key": {"source": "cookie uid", "minted": false, "sources": ["cookie uid"]},
+            "flags": [{"key": "v", "decides_version": true, "variant": "canary", "value": "canary",
+                "reason": "TARGETING_MATCH", "error": null,
+                "steps": [{"depth": 0, "what": "if", "result": "\"canary\""}, {"depth": 1, "what": "a == b", "result": "true"}],
+                "otherwise": ["`a == b` would have to be false"]}],
+            "headers": [["x-flag-v", "canary"]], "set_cookie": null, "caching": "Vary: cookie", "dropped": ["x-flag-z"]
+        }))
+        .unwrap();
+        let plain = anstream::adapter::strip_str(&render(&told)).to_string();
+        assert_eq!(
+            plain,
+            "the version `canary` serves\n\
+             \n\
+             \x20 request   GET http://shop/a from 127.0.0.1 through main\n\
+             \x20 route     checkout\n\
+             \x20 service   shop\n\
+             \x20 version   canary\n\
+             \x20 key       cookie uid\n\
+             \x20 revision  0123456789ab\n\
+             \n\
+             v = \"canary\" (variant canary, TARGETING_MATCH, decides the version)\n\
+             \x20 if        -> \"canary\"\n\
+             \x20   a == b  -> true\n\
+             \x20 otherwise: `a == b` would have to be false\n\
+             \n\
+             sent to the version\n\
+             \x20 x-flag-v: canary\n\
+             \n\
+             on the response\n\
+             \x20 Vary: cookie (unless the service already says so)\n\
+             \n\
+             dropped from the request: x-flag-z (only Flagway may set them)\n"
+        );
+    }
+}

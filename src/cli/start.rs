@@ -1,0 +1,154 @@
+//! From a configuration file to a server that is ready to serve: the one way in, of `run` and `demo` alike.
+//!
+//! Every socket is bound before anything starts, so that a port that is taken stops the start and nothing else.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arc_swap::ArcSwap;
+
+use super::Failure;
+use crate::admin::{api, probes};
+use crate::config::listener::Listener;
+use crate::config::{Config, Place, Problem, ProblemKind, Severity};
+use crate::gateway::server::Door;
+use crate::gateway::{Live, Server};
+use crate::source::Keeper;
+use crate::telemetry::{AccessLog, Metrics};
+
+/// Reads the configuration and the flags, binds every socket and joins all parts.
+pub fn prepare(file: &Path) -> Result<Server, Failure> {
+    let (keeper, snapshot) = Keeper::open(file).map_err(Failure::Problems)?;
+    let config = Arc::clone(keeper.config());
+    let sockets = Sockets::bind(&config).map_err(Failure::Problems)?;
+    let metrics = Arc::new(Metrics::new(config.metrics.max_series));
+    let access_log = AccessLog::open(&config.access_log, &metrics).map_err(|error| {
+        Failure::Message(format!("the access log cannot be opened: {error}; see `access_log`"))
+    })?;
+    let keeper = keeper.counting(Arc::clone(&metrics));
+    let status = keeper.status();
+    let live = Arc::new(ArcSwap::from_pointee(Live::new(snapshot, &metrics, None)));
+    let draining = Arc::new(AtomicBool::new(false));
+    let doors = doors(&config, sockets.admin, sockets.probes, |kind| match kind {
+        Kind::Admin(token) => api::router(Arc::clone(&live), Arc::clone(&status), token),
+        Kind::Probes => probes::router(
+            Arc::clone(&live),
+            Arc::clone(&status),
+            Arc::clone(&metrics),
+            Arc::clone(&draining),
+        ),
+    });
+    let wake = keeper.watch({
+        let (live, metrics) = (Arc::clone(&live), Arc::clone(&metrics));
+        move |snapshot| {
+            let next = Live::new(snapshot, &metrics, Some(&live.load()));
+            live.store(Arc::new(next));
+        }
+    });
+    Ok(Server { live, metrics, access_log, status, wake, listeners: sockets.traffic, doors, draining })
+}
+
+enum Kind {
+    Admin(Option<String>),
+    Probes,
+}
+
+fn doors(
+    config: &Config,
+    admin: Option<TcpListener>,
+    probes: Option<TcpListener>,
+    router: impl Fn(Kind) -> axum::Router,
+) -> Vec<Door> {
+    let token = config.admin.as_ref().and_then(|admin| admin.token.clone());
+    let admin = admin.map(|socket| Door { kind: "admin", socket, router: router(Kind::Admin(token)) });
+    let probes = probes.map(|socket| Door { kind: "probes", socket, router: router(Kind::Probes) });
+    probes.into_iter().chain(admin).collect()
+}
+
+/// Every socket of a configuration, bound.
+struct Sockets {
+    traffic: Vec<(Listener, TcpListener)>,
+    admin: Option<TcpListener>,
+    probes: Option<TcpListener>,
+}
+
+impl Sockets {
+    /// Binds all of them, or tells every one that cannot be bound.
+    fn bind(config: &Config) -> Result<Sockets, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut bind = |key: String, what: String, address: SocketAddr, place: Option<&Place>| {
+            TcpListener::bind(address)
+                .map_err(|error| problems.push(not_bound(key, &what, address, place, &error)))
+                .ok()
+        };
+        let mut traffic = Vec::with_capacity(config.listeners.len());
+        for (index, listener) in config.listeners.iter().enumerate() {
+            let what = format!("the listener `{}`", listener.name);
+            let key = format!("listeners[{index}].bind");
+            if let Some(socket) = bind(key, what, listener.bind, Some(&listener.place)) {
+                traffic.push((listener.clone(), socket));
+            }
+        }
+        let mut door = |name: &str, address: Option<SocketAddr>| {
+            address.and_then(|address| bind(format!("{name}.bind"), format!("`{name}`"), address, None))
+        };
+        let probes = door("probes", config.probes.as_ref().map(|probes| probes.bind));
+        let admin = door("admin", config.admin.as_ref().map(|admin| admin.bind));
+        if problems.is_empty() { Ok(Sockets { traffic, admin, probes }) } else { Err(problems) }
+    }
+}
+
+/// A socket that cannot be bound, with the fix for the usual reasons.
+fn not_bound(
+    key: String,
+    what: &str,
+    address: SocketAddr,
+    place: Option<&Place>,
+    error: &std::io::Error,
+) -> Problem {
+    let port = address.port();
+    let fix = match error.kind() {
+        ErrorKind::AddrInUse => {
+            format!(
+                "another process has port {port}: `ss -ltnp 'sport = :{port}'` names it; stop it, or bind another port"
+            )
+        }
+        ErrorKind::PermissionDenied => {
+            format!("port {port} needs a privilege: bind a port from 1024 up, or grant CAP_NET_BIND_SERVICE")
+        }
+        ErrorKind::AddrNotAvailable => {
+            format!(
+                "no interface of this machine has {}: use one that it has, or 0.0.0.0 for all",
+                address.ip()
+            )
+        }
+        _ => "bind another address".to_owned(),
+    };
+    Problem {
+        kind: ProblemKind::Config,
+        severity: Severity::Error,
+        place: place.cloned(),
+        key,
+        found: format!("{what} cannot be bound to {address}: {error}"),
+        expected: None,
+        fix: Some(fix),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_names_the_listener_and_the_fix() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let error = TcpListener::bind(address).unwrap_err();
+        let problem = not_bound("listeners[0].bind".to_owned(), "the listener `web`", address, None, &error);
+        assert!(problem.found.starts_with(&format!("the listener `web` cannot be bound to {address}")));
+        assert!(problem.fix.unwrap().contains(&format!("'sport = :{}'", address.port())));
+    }
+}

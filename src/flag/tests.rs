@@ -1,0 +1,49 @@
+//! Definitions in, resolutions out: what the parts of this module do together.
+
+mod documents;
+mod fractional;
+mod properties;
+mod resolving;
+mod semantics;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::{Document, Entry, FlagSet, Format, JsonContext, Resolution, Step};
+use crate::config::{FlagLimits, FractionalVersion};
+
+/// A set from a document whose flags are all good.
+fn set(document: &Json, version: FractionalVersion) -> FlagSet {
+    let document = Document::parse("flags.json", &document.to_string(), Format::Json, &FlagLimits::default());
+    let flags = document.expect("the document is good").flags;
+    let entries: BTreeMap<Arc<str>, Entry> =
+        flags.into_iter().map(|(key, flag)| (key, Entry::Good(flag.expect("the flag is good")))).collect();
+    FlagSet::compile(&entries, version)
+}
+
+/// What a flag of a set resolves to.
+fn resolve(set: &FlagSet, key: &str, attributes: &Json) -> Resolution {
+    let context = JsonContext { paths: set.paths(), attributes, timestamp: 1_800_000_000 };
+    set.evaluate(set.find(key).expect("the flag exists"), &context)
+}
+
+/// The name of the variant a flag of a set resolves to; `-` without one.
+fn variant<'s>(set: &'s FlagSet, key: &str, attributes: &Json) -> &'s str {
+    let resolution = resolve(set, key, attributes);
+    resolution.variant.and_then(|id| set.get(resolution.flag).variant_name(id)).map_or("-", |name| name)
+}
+
+/// The trace of a flag.
+fn trace(set: &FlagSet, key: &str, attributes: &Json) -> Vec<Step> {
+    let context = JsonContext { paths: set.paths(), attributes, timestamp: 1_800_000_000 };
+    set.trace(set.find(key).expect("the flag exists"), &context).1
+}
+
+/// A document of one flag `flag` with the variants `on` and `off` (the default) and this rule.
+fn on_off(rule: Json) -> Json {
+    json!({"flags": {"flag": {
+        "state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off", "targeting": rule,
+    }}})
+}
