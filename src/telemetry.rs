@@ -9,6 +9,8 @@ pub mod metrics;
 pub mod outcome;
 
 mod bounded;
+#[cfg(test)]
+mod fixture;
 mod limiter;
 mod record;
 mod writer;
