@@ -1,9 +1,31 @@
 //! The Pingora layer: sockets, hooks, upstreams.
 //!
 //! It only translates: a session to request facts, a decision to a peer and headers, an outcome to telemetry. It decides nothing.
+//!
+//! A request passes these files: [`server`] (sockets), `proxy` (Pingora's hooks, in their order), `intake` (session to decision),
+//! `attempts` and [`upstream`] (decision to peer), `outbound` (decision to request fields), `inbound` (response fields),
+//! `exchange` (what is known of one request, and its outcome).
 
+mod answer;
+mod attempts;
+mod caching;
+mod drain;
+mod exchange;
+mod fields;
+mod forwarded;
+mod inbound;
+mod intake;
 pub mod live;
+mod namespace;
+mod outbound;
+mod proxy;
+mod redirect;
 pub mod server;
+mod target;
+mod throttle;
+mod tls;
+mod traffic;
+pub mod upstream;
 
 pub use live::Live;
 pub use server::{Server, serve};

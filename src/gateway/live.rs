@@ -4,6 +4,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::namespace::Namespace;
+use super::throttle::Throttle;
+use super::upstream::Upstreams;
+use crate::config::Problem;
+use crate::decide::{Decision, Target};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Handles, Metrics};
 
@@ -11,7 +16,13 @@ use crate::telemetry::{Handles, Metrics};
 pub struct Live {
     pub snapshot: Arc<Snapshot>,
     pub handles: Handles,
-    // upstreams: by service and version
+    pub upstreams: Upstreams,
+    /// What upstreams need and do not have: files that cannot be used.
+    pub problems: Vec<Problem>,
+    /// The field names of decisions.
+    pub(super) namespace: Namespace,
+    /// By route.
+    troubles: Vec<Throttle>,
 }
 
 /// Where the live one is found.
@@ -19,7 +30,41 @@ pub type Published = Arc<ArcSwap<Live>>;
 
 impl Live {
     /// Resolves a snapshot; upstreams whose configuration did not change are taken over from `before`, with their connections.
-    pub fn new(_snapshot: Arc<Snapshot>, _metrics: &Metrics, _before: Option<&Live>) -> Live {
-        todo!()
+    pub fn new(snapshot: Arc<Snapshot>, metrics: &Metrics, before: Option<&Live>) -> Live {
+        let mut problems = Vec::new();
+        let upstreams =
+            Upstreams::new(&snapshot.config, before.map(|before| &before.upstreams), &mut problems);
+        for problem in &problems {
+            tracing::error!(key = problem.key, "{}", problem.found);
+        }
+        Live {
+            handles: Handles::resolve(metrics, &snapshot),
+            upstreams,
+            problems,
+            namespace: Namespace::new(&snapshot.config.injection.prefix),
+            troubles: snapshot.config.routes.iter().map(|_| Throttle::default()).collect(),
+            snapshot,
+        }
+    }
+
+    /// Counts a decision, and logs its flag trouble, at most once a second for each route.
+    pub(super) fn decided(&self, decision: &Decision) {
+        self.handles.decided(decision);
+        let (Some(route), Some(Target { trouble: Some(trouble), .. })) = (decision.route, decision.target)
+        else {
+            return;
+        };
+        if let Some(left_out) = self.troubles[route.0].pass() {
+            let flag = self.snapshot.plan(route).flags.first().map(|flag| &*flag.key);
+            let route = &*self.snapshot.config.routes[route.0].name;
+            let why = trouble.label();
+            tracing::warn!(
+                route,
+                flag,
+                why,
+                left_out,
+                "the default version serves: the flag says nothing usable"
+            );
+        }
     }
 }

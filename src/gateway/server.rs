@@ -1,10 +1,26 @@
-//! The running gateway: binds the sockets, runs Pingora's server to its end.
+//! The running gateway: takes the bound sockets, runs Pingora's server to its end.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora::server::configuration::ServerConf;
+use pingora::server::{RunArgs, Server as Pingora};
+use pingora::tls::{RootCertStore, load_platform_certs_incl_env_into_store};
+use tokio::sync::watch;
+
+use super::attempts;
+use super::drain::{Signals, Traffic};
 use super::live::Published;
+use super::proxy::Proxy;
+use super::traffic::{Listening, Opened, Resolving};
 use crate::config::listener::Listener;
 use crate::source::{Status, Wake};
 use crate::telemetry::{AccessLog, Metrics};
-use std::sync::Arc;
+
+/// Idle connections kept to upstreams, for each worker thread.
+const POOLED: usize = 256;
+/// How long the last lines of the access log may take.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// What a gateway is made of.
 pub struct Server {
@@ -31,6 +47,59 @@ pub struct Door {
 }
 
 /// Serves until a signal ends it; returns once everything in flight is done or the grace is over.
-pub fn serve(_server: Server) -> Result<(), String> {
-    todo!()
+pub fn serve(server: Server) -> Result<(), String> {
+    let Server { live, access_log, wake, listeners, doors, draining, .. } = server;
+    check_roots()?;
+    let (config, resolver) = {
+        let live = live.load();
+        (live.snapshot.config.clone(), live.upstreams.resolver())
+    };
+    let mut pingora = Pingora::new_with_opt_and_conf(None, conf(config.threads));
+    pingora.bootstrap();
+    let traffic = Arc::new(Traffic::default());
+    let (close, closed) = watch::channel(false);
+    for door in doors {
+        pingora.add_service(Opened::new(door)?);
+    }
+    let resolving = pingora.add_service(Resolving(resolver));
+    for (number, (listener, socket)) in listeners.into_iter().enumerate() {
+        let proxy = Proxy {
+            listener: listener.name.clone(),
+            tls: listener.tls.is_some(),
+            live: live.clone(),
+            access_log: access_log.clone(),
+            draining: draining.clone(),
+            traffic: traffic.clone(),
+        };
+        let conf = &pingora.configuration;
+        let listening = Listening::new(number, listener, socket, proxy, conf, closed.clone())?;
+        pingora.add_service(listening).add_dependency(&resolving);
+    }
+    let grace = config.shutdown_grace;
+    let signals = Signals { wake, access_log: access_log.clone(), draining, traffic, close, grace };
+    pingora.run(RunArgs { shutdown_signal: Box::new(signals) });
+    access_log.flush(LAST_LINES);
+    Ok(())
+}
+
+fn conf(threads: usize) -> ServerConf {
+    ServerConf {
+        threads: threads.max(1),
+        // Cheaper: a connection stays on the thread that took it.
+        work_stealing: false,
+        upstream_keepalive_pool_size: POOLED,
+        // One more than we make, so that the last word is ours.
+        max_retries: attempts::MAX + 1,
+        // The waiting is done before Pingora hears of the end.
+        grace_period_seconds: Some(0),
+        graceful_shutdown_timeout_seconds: Some(0),
+        ..ServerConf::default()
+    }
+}
+
+/// Pingora panics where the system's certificate roots cannot be read.
+fn check_roots() -> Result<(), String> {
+    load_platform_certs_incl_env_into_store(&mut RootCertStore::empty()).map_err(|error| {
+        format!("the system's certificate roots cannot be read ({error}); SSL_CERT_FILE can name others")
+    })
 }

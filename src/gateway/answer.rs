@@ -1,0 +1,108 @@
+//! Answers that the gateway gives by itself: short plain text, redirects, fixed responses.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, LOCATION};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+use smallvec::SmallVec;
+
+use super::exchange::Exchange;
+use crate::config::route::FixedResponse;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+/// A request body that nobody wants is read to its end when it is no longer than this, so that the connection can go on.
+const DRAINED: u64 = 64 << 10;
+
+/// An answer, not yet sent.
+#[derive(Debug)]
+pub struct Answer {
+    status: StatusCode,
+    fields: SmallVec<[(HeaderName, HeaderValue); 4]>,
+    body: Bytes,
+}
+
+impl Answer {
+    /// One line of text, which no cache keeps.
+    pub fn text(status: StatusCode, line: &'static str) -> Answer {
+        let fresh = (CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        Answer {
+            status,
+            fields: SmallVec::from_iter([(CONTENT_TYPE, TEXT), fresh]),
+            body: Bytes::from_static(line.as_bytes()),
+        }
+    }
+
+    /// The gateway's own words for a status.
+    pub fn error(status: StatusCode) -> Answer {
+        Answer::text(
+            status,
+            match status {
+                StatusCode::BAD_REQUEST => "bad request\n",
+                StatusCode::NOT_FOUND => "no route\n",
+                StatusCode::REQUEST_TIMEOUT => "the request came too slowly\n",
+                StatusCode::BAD_GATEWAY => "the upstream failed\n",
+                StatusCode::SERVICE_UNAVAILABLE => "no upstream is available\n",
+                StatusCode::GATEWAY_TIMEOUT => "the upstream took too long\n",
+                _ => "the gateway failed\n",
+            },
+        )
+    }
+
+    pub fn redirect(status: StatusCode, location: HeaderValue) -> Answer {
+        Answer { status, fields: SmallVec::from_iter([(LOCATION, location)]), body: Bytes::new() }
+    }
+
+    pub fn fixed(fixed: &FixedResponse) -> Answer {
+        let mut fields: SmallVec<_> = fixed.headers.iter().cloned().collect();
+        if !fixed.body.is_empty() && fields.iter().all(|(name, _)| *name != CONTENT_TYPE) {
+            fields.push((CONTENT_TYPE, TEXT));
+        }
+        Answer { status: fixed.status, fields, body: Bytes::copy_from_slice(fixed.body.as_bytes()) }
+    }
+
+    /// Sends it as the answer to a request that no upstream has seen; the connection goes on where that is cheap.
+    pub async fn send(self, session: &mut Session, exchange: &Exchange) -> pingora::Result<()> {
+        if is_drained(session) {
+            session.set_total_drain_timeout(Some(super::proxy::CLIENT_IDLE));
+            if let pingora::protocols::http::ServerSession::H1(h1) = session.as_downstream_mut() {
+                h1.set_close_on_response_before_downstream_finish(false);
+            }
+        }
+        self.write(session, exchange).await
+    }
+
+    /// Sends it as the last answer on the connection.
+    pub async fn send_last(self, session: &mut Session, exchange: &Exchange) -> pingora::Result<()> {
+        session.set_keepalive(None);
+        self.write(session, exchange).await
+    }
+
+    async fn write(self, session: &mut Session, exchange: &Exchange) -> pingora::Result<()> {
+        let bodiless = self.status.is_informational()
+            || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let mut head = ResponseHeader::build(self.status, Some(self.fields.len() + 4))?;
+        for (name, value) in &self.fields {
+            head.append_header(name, value.clone())?;
+        }
+        if !bodiless {
+            head.insert_header(CONTENT_LENGTH, self.body.len())?;
+        }
+        exchange.sign(&mut head);
+        let silent = bodiless || self.body.is_empty() || session.req_header().method == Method::HEAD;
+        session.write_response_header(Box::new(head), silent).await?;
+        if silent {
+            session.finish_body().await
+        } else {
+            session.write_response_body(Some(self.body), true).await
+        }
+    }
+}
+
+/// Whether the rest of the request's body is worth reading.
+fn is_drained(session: &Session) -> bool {
+    let head = session.req_header();
+    let length =
+        head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    !head.headers.contains_key(EXPECT) && length.is_some_and(|length| length <= DRAINED)
+}

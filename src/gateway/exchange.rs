@@ -1,0 +1,202 @@
+//! What is known of one request, from its head to its line in the log.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, StatusCode, Uri};
+use pingora::proxy::Session;
+use pingora::upstreams::peer::HttpPeer;
+
+use super::attempts::{Attempts, Failure};
+use super::caching;
+use super::drain::InFlight;
+use super::fields::Fields;
+use super::forwarded::Peer;
+use super::live::Live;
+use crate::config::context::KeySource;
+use crate::config::route::{Action, Forward, Route};
+use crate::context::visitor::set_cookie;
+use crate::decide::Decision;
+use crate::telemetry::Outcome;
+
+/// One request and its answer.
+pub struct Exchange {
+    /// Taken once: no request sees half of a reload.
+    pub live: Arc<Live>,
+    pub started: Instant,
+    /// Unix seconds.
+    pub now: i64,
+    /// Random bits, for a visitor's id.
+    pub fresh: u128,
+    pub request_id: HeaderValue,
+    /// Until the peer is known.
+    pub peer: Option<Peer>,
+    /// Whether the client itself speaks TLS, as far as trusted proxies tell.
+    pub secure: bool,
+    pub decision: Option<Decision>,
+    pub attempts: Option<Attempts>,
+    /// The target for upstreams, where it differs from what was received.
+    pub target: Option<Uri>,
+    /// Whether the request asks for an answer that pauses as it likes.
+    pub stream: bool,
+    /// When the whole exchange has to be over.
+    pub deadline: Option<Instant>,
+    upstream_started: Option<Instant>,
+    upstream: Duration,
+    pub error: Option<&'static str>,
+    _in_flight: InFlight,
+}
+
+impl Exchange {
+    pub fn new(live: Arc<Live>, in_flight: InFlight) -> Exchange {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Exchange {
+            live,
+            started: Instant::now(),
+            now: now.map_or(0, |now| now.as_secs() as i64),
+            fresh: rand::random(),
+            request_id: HeaderValue::from_static("-"),
+            peer: None,
+            secure: false,
+            decision: None,
+            attempts: None,
+            target: None,
+            stream: false,
+            deadline: None,
+            upstream_started: None,
+            upstream: Duration::ZERO,
+            error: None,
+            _in_flight: in_flight,
+        }
+    }
+
+    /// The route that was decided.
+    pub fn route(&self) -> Option<&Route> {
+        let route = self.decision.as_ref()?.route?;
+        Some(&self.live.snapshot.config.routes[route.0])
+    }
+
+    /// How the route forwards.
+    pub fn forward(&self) -> Option<&Forward> {
+        match &self.route()?.action {
+            Action::Forward(forward) => Some(forward),
+            _ => None,
+        }
+    }
+
+    /// What is left of the exchange's time, where that is limited.
+    pub fn left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether the exchange's time is over.
+    pub fn is_late(&self) -> bool {
+        self.left().is_some_and(|left| left.is_zero())
+    }
+
+    /// The endpoint of the next attempt, or what the client is told when there is none.
+    pub fn next_peer(&mut self) -> Result<Box<HttpPeer>, StatusCode> {
+        let (live, stream) = (&self.live, self.stream);
+        let Some(attempts) = &mut self.attempts else { return Err(StatusCode::INTERNAL_SERVER_ERROR) };
+        let service = attempts.service;
+        let peer = attempts.next(|version, tried| live.upstreams.pool(service, version).pick(tried, stream));
+        let mut peer = peer.ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+        let total = live.upstreams.pool(service, attempts.version).timeouts().total;
+        self.deadline = total.map(|total| self.started + total);
+        match self.left() {
+            Some(Duration::ZERO) => return Err(StatusCode::GATEWAY_TIMEOUT),
+            Some(left) => limit(&mut peer, left),
+            None => {}
+        }
+        Ok(peer)
+    }
+
+    /// The endpoint of the current attempt took no connection.
+    pub fn refused(&self, error: &pingora::Error) {
+        let Some(attempts) = &self.attempts else { return };
+        let pool = self.live.upstreams.pool(attempts.service, attempts.version);
+        if let Some(address) = attempts.address() {
+            pool.rest(address);
+        }
+        if let Some(left_out) = pool.throttle.pass() {
+            let (service, version) = pool.names_of();
+            tracing::warn!(service, version, %error, left_out, "an endpoint takes no connection");
+        }
+    }
+
+    /// The current attempt failed after connecting. Whether another one follows.
+    pub fn failed(&mut self, failure: Failure) -> bool {
+        let Some(attempts) = &mut self.attempts else { return false };
+        let pool = self.live.upstreams.pool(attempts.service, attempts.version);
+        let again = attempts.after(failure);
+        if !failure.stale
+            && let Some(left_out) = pool.throttle.pass()
+        {
+            let (service, version) = pool.names_of();
+            tracing::warn!(service, version, why = failure.why, again, left_out, "an upstream failed");
+        }
+        again
+    }
+
+    /// An attempt begins.
+    pub fn upstream_begins(&mut self) {
+        if self.upstream_started.is_none() {
+            self.upstream_started = Some(Instant::now());
+        }
+    }
+
+    /// The upstream said something, or failed to.
+    pub fn upstream_spoke(&mut self) {
+        if let Some(started) = self.upstream_started {
+            self.upstream = started.elapsed();
+        }
+    }
+
+    /// What every answer of a decided route gets, whoever made it: the visitor's cookie, and honesty towards caches.
+    pub fn sign(&self, head: &mut impl Fields) {
+        let Some(decision) = &self.decision else { return };
+        let Some(route) = decision.route else { return };
+        let cookie = self.visitor_cookie(decision);
+        let plan = self.live.snapshot.plan(route);
+        caching::apply(head, &plan.caching, cookie.is_some());
+        if let Some(cookie) = cookie {
+            head.add(&http::header::SET_COOKIE, cookie);
+        }
+    }
+
+    fn visitor_cookie(&self, decision: &Decision) -> Option<HeaderValue> {
+        let change = decision.visitor?;
+        let config = &self.live.snapshot.config;
+        let own = self.route()?.targeting_key.as_ref();
+        match own.unwrap_or(&config.context.targeting_key).get(change.source)? {
+            KeySource::Visitor(cookie) => Some(set_cookie(cookie, &change, self.secure)),
+            _ => None,
+        }
+    }
+
+    /// The outcome, once everything is over.
+    pub fn outcome(&self, session: &Session) -> Outcome {
+        let attempts = self.attempts.as_ref();
+        Outcome {
+            status: session.response_written().map_or(0, |head| head.status.as_u16()),
+            total: self.started.elapsed(),
+            upstream: self.upstream,
+            bytes_in: session.body_bytes_read() as u64,
+            bytes_out: session.body_bytes_sent() as u64,
+            version: attempts.filter(|attempts| attempts.count > 0).map(|attempts| attempts.version),
+            attempts: attempts.map_or(0, |attempts| attempts.count),
+            fallback: attempts.and_then(|attempts| attempts.fallback),
+            error: self.error.map(str::to_owned),
+        }
+    }
+}
+
+/// Cuts a peer's timeouts to what is left.
+fn limit(peer: &mut HttpPeer, left: Duration) {
+    let options = &mut peer.options;
+    for limit in
+        [&mut options.connection_timeout, &mut options.total_connection_timeout, &mut options.read_timeout]
+    {
+        *limit = Some(limit.map_or(left, |limit| limit.min(left)));
+    }
+}

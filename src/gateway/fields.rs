@@ -1,0 +1,119 @@
+//! What header edits need of a request's or a response's head.
+//!
+//! Pingora keeps the spelling of names beside the map, so both heads are changed through their own methods only.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use pingora::http::{RequestHeader, ResponseHeader};
+
+use super::namespace::Namespace;
+use crate::config::route::HeaderEdits;
+
+/// A head whose fields can be changed.
+pub trait Fields {
+    /// The fields as they are.
+    fn all(&self) -> &HeaderMap;
+    /// Replaces every line of a name.
+    fn set(&mut self, name: &HeaderName, value: HeaderValue);
+    /// Appends a line.
+    fn add(&mut self, name: &HeaderName, value: HeaderValue);
+    /// Removes every line of a name.
+    fn remove(&mut self, name: &HeaderName);
+
+    /// Applies what an operator configured: remove, set, add. The decision namespace is out of reach.
+    fn edit(&mut self, edits: &HeaderEdits, namespace: &Namespace) {
+        edits.remove.iter().filter(|name| !namespace.owns(name)).for_each(|name| self.remove(name));
+        for (name, value) in edits.set.iter().filter(|(name, _)| !namespace.owns(name)) {
+            self.set(name, value.clone());
+        }
+        for (name, value) in edits.add.iter().filter(|(name, _)| !namespace.owns(name)) {
+            self.add(name, value.clone());
+        }
+    }
+
+    /// Removes every field of the decision namespace.
+    fn strip(&mut self, namespace: &Namespace) {
+        if !self.all().keys().any(|name| namespace.owns(name)) {
+            return;
+        }
+        let owned: Vec<HeaderName> = self.all().keys().filter(|name| namespace.owns(name)).cloned().collect();
+        owned.iter().for_each(|name| self.remove(name));
+    }
+}
+
+// Inserting fails only for names and values that do not parse; these are parsed already.
+macro_rules! fields_of {
+    ($head:ty) => {
+        impl Fields for $head {
+            fn all(&self) -> &HeaderMap {
+                &self.headers
+            }
+
+            fn set(&mut self, name: &HeaderName, value: HeaderValue) {
+                let _ = self.insert_header(name, value);
+            }
+
+            fn add(&mut self, name: &HeaderName, value: HeaderValue) {
+                let _ = self.append_header(name, value);
+            }
+
+            fn remove(&mut self, name: &HeaderName) {
+                self.remove_header(name);
+            }
+        }
+    };
+}
+
+fields_of!(RequestHeader);
+fields_of!(ResponseHeader);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> HeaderName {
+        HeaderName::from_bytes(text.as_bytes()).unwrap()
+    }
+
+    fn value(text: &'static str) -> HeaderValue {
+        HeaderValue::from_static(text)
+    }
+
+    fn lines(head: &impl Fields) -> Vec<(String, String)> {
+        let line = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.as_str().to_owned(), value.to_str().unwrap().to_owned())
+        };
+        head.all().iter().map(line).collect()
+    }
+
+    #[test]
+    fn edits_remove_then_set_then_add_and_never_touch_decisions() {
+        let mut head = ResponseHeader::build(200, None).unwrap();
+        for (field, text) in [("server", "nginx"), ("x-a", "1"), ("x-a", "2"), ("x-flag-v", "stable")] {
+            head.append_header(field, text).unwrap();
+        }
+        let edits = HeaderEdits {
+            remove: vec![name("server"), name("x-flag-v")],
+            set: vec![(name("x-a"), value("3")), (name("x-flag-v"), value("canary"))],
+            add: vec![(name("x-a"), value("4")), (name("x_flag.other"), value("1"))],
+        };
+        head.edit(&edits, &Namespace::new("x-flag-"));
+        let expected = [("x-a", "3"), ("x-a", "4"), ("x-flag-v", "stable")];
+        let mut found = lines(&head);
+        found.sort();
+        assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn stripping_removes_every_line_in_the_namespace_and_nothing_else() {
+        let mut head = RequestHeader::build("GET", b"/", None).unwrap();
+        for field in
+            ["X-Flag-V", "x_flag_v", "x-flag-v", "X-Flagway-Version", "flag.decisions", "x-flags", "host"]
+        {
+            head.append_header(field, "1").unwrap();
+        }
+        head.strip(&Namespace::new("x-flag-"));
+        let mut left = lines(&head).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        left.sort();
+        assert_eq!(left, ["host", "x-flags"]);
+    }
+}

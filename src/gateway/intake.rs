@@ -1,0 +1,227 @@
+//! From a session to a decision: what only Flagway may say is taken off, facts are drawn, the route decides.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, HOST};
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
+use pingora::http::RequestHeader;
+use pingora::proxy::Session;
+
+use super::answer::Answer;
+use super::attempts::Attempts;
+use super::exchange::Exchange;
+use super::fields::Fields;
+use super::forwarded::{self, Peer};
+use super::redirect::{self, Asked};
+use super::{live::Live, target};
+use crate::config::Config;
+use crate::config::route::{Action, Forward, Redirect, Route};
+use crate::context::{RawRequest, RequestFacts, Scheme};
+use crate::decide::decide;
+
+/// What becomes of a request after its head.
+pub enum Verdict {
+    Forward,
+    Answer(Answer),
+}
+
+/// Decides a request. `listener` is the name of the listener, `tls` whether it speaks TLS.
+pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls: bool) -> Verdict {
+    let live = Arc::clone(&exchange.live);
+    let config = &*live.snapshot.config;
+    let peer = peer(session, config, tls);
+    exchange.peer = Some(peer);
+    clean(session.req_header_mut(), &live, peer);
+    let head = session.req_header();
+    exchange.request_id = forwarded::request_id(&head.headers, peer.trusted, rand::random());
+    if !names_a_host(head) {
+        return Verdict::Answer(Answer::text(StatusCode::BAD_REQUEST, "no host\n"));
+    }
+    let Ok(facts) = facts(head, config, peer, listener) else {
+        return Verdict::Answer(Answer::text(StatusCode::BAD_REQUEST, "bad path\n"));
+    };
+    exchange.secure = facts.scheme == Scheme::Https;
+    let decision = decide(&live.snapshot, &facts, exchange.now, exchange.fresh);
+    live.decided(&decision);
+    let decision = exchange.decision.insert(decision);
+    let Some(route) = decision.route else { return Verdict::Answer(Answer::error(StatusCode::NOT_FOUND)) };
+    let plan = live.snapshot.plan(route);
+    let route = &config.routes[route.0];
+    match (&route.action, decision.target, &plan.forward) {
+        (Action::Forward(forward), Some(decided), Some(plan)) => {
+            exchange.attempts = Some(Attempts::new(decided, plan.default));
+            let Ok(target) = upstream_target(head, &facts, route, forward) else {
+                return Verdict::Answer(Answer::text(StatusCode::BAD_REQUEST, "bad path\n"));
+            };
+            exchange.target = target;
+            exchange.stream = asks_for_a_stream(&head.headers) || session.is_upgrade_req();
+            Verdict::Forward
+        }
+        (Action::Redirect(redirect), ..) => Verdict::Answer(answer_redirect(redirect, route, head, &facts)),
+        (Action::Respond(fixed), ..) => Verdict::Answer(Answer::fixed(fixed)),
+        // A route that forwards has a plan that forwards: the snapshot made both.
+        (Action::Forward(_), ..) => Verdict::Answer(Answer::error(StatusCode::INTERNAL_SERVER_ERROR)),
+    }
+}
+
+/// The facts of a request whose head is clean.
+pub fn facts<'a>(
+    head: &'a RequestHeader,
+    config: &Config,
+    peer: Peer,
+    listener: &'a str,
+) -> Result<RequestFacts<'a>, crate::context::BadRequest> {
+    let raw = RawRequest {
+        method: &head.method,
+        path: head.uri.path(),
+        query: head.uri.query(),
+        headers: &head.headers,
+        authority: head.uri.authority().map(|authority| authority.as_str()),
+        tls: peer.tls,
+        peer: peer.address,
+        listener,
+    };
+    RequestFacts::new(raw, &config.context, config.paths)
+}
+
+fn peer(session: &Session, config: &Config, tls: bool) -> Peer {
+    let address = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
+    // Every listener is TCP. An IPv4 client of an IPv6 socket is the same client.
+    let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical();
+    let trusted = config.context.trusted_proxies.iter().any(|network| network.contains(&address));
+    Peer { address, trusted, tls }
+}
+
+/// Takes off what only Flagway may say, before anything reads it, and joins HTTP/2's cookie crumbs (RFC 9113, 8.2.3).
+fn clean(head: &mut RequestHeader, live: &Live, peer: Peer) {
+    if !(peer.trusted && live.snapshot.config.injection.accept_from_trusted_proxies) {
+        head.strip(&live.namespace);
+    }
+    if head.version == Version::HTTP_2
+        && let Some(cookie) = joined_crumbs(&head.headers)
+    {
+        head.set(&COOKIE, cookie);
+    }
+}
+
+fn joined_crumbs(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut crumbs = headers.get_all(COOKIE).iter();
+    let first = crumbs.next()?;
+    let mut joined = Vec::new();
+    for crumb in crumbs {
+        if joined.is_empty() {
+            joined.extend_from_slice(first.as_bytes());
+        }
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(crumb.as_bytes());
+    }
+    if joined.is_empty() { None } else { HeaderValue::from_maybe_shared(bytes::Bytes::from(joined)).ok() }
+}
+
+/// HTTP/1.1 requires a Host (RFC 9112, 3.2), and nothing can be routed by an empty one.
+fn names_a_host(head: &RequestHeader) -> bool {
+    head.version != Version::HTTP_11 || head.headers.get(HOST).is_some_and(|host| !host.is_empty())
+}
+
+/// The target for upstreams; none when it is the one received, byte for byte.
+fn upstream_target(
+    head: &RequestHeader,
+    facts: &RequestFacts<'_>,
+    route: &Route,
+    forward: &Forward,
+) -> Result<Option<http::Uri>, ()> {
+    let path = target::rewritten(&facts.path, &route.matches.path, &forward.rewrite);
+    // An absolute-form target is forwarded in origin-form.
+    if *path == *head.uri.path() && head.raw_path().starts_with(b"/") {
+        return Ok(None);
+    }
+    target::with_path(&head.uri, &path).map(Some).ok_or(())
+}
+
+/// Answers that pause as they like: events, gRPC.
+fn asks_for_a_stream(headers: &HeaderMap) -> bool {
+    let has = |name, part: &str| {
+        headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(part))
+    };
+    has(ACCEPT, "text/event-stream") || has(CONTENT_TYPE, "application/grpc")
+}
+
+fn answer_redirect(
+    redirect: &Redirect,
+    route: &Route,
+    head: &RequestHeader,
+    facts: &RequestFacts<'_>,
+) -> Answer {
+    let outer = head.headers.get("x-forwarded-host").filter(|_| facts.trusted);
+    let texts = [outer, head.headers.get(HOST)].into_iter().flatten().filter_map(|value| value.to_str().ok());
+    let mut texts = texts.chain(head.uri.authority().map(|authority| authority.as_str()));
+    let is_host = |text: &str| {
+        text.get(..facts.host.len()).is_some_and(|start| start.eq_ignore_ascii_case(&facts.host))
+    };
+    let asked = Asked {
+        scheme: facts.scheme,
+        host: &facts.host,
+        port: texts.find(|text| is_host(text)).and_then(redirect::port_of),
+        path: &facts.path,
+        query: facts.query,
+    };
+    match redirect::location(redirect, &route.matches.path, asked) {
+        Some(location) => Answer::redirect(redirect.status, location),
+        None => Answer::error(StatusCode::BAD_REQUEST),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(version: Version, lines: &[(&'static str, &str)]) -> RequestHeader {
+        let mut head = RequestHeader::build("GET", b"/", None).unwrap();
+        head.set_version(version);
+        lines.iter().for_each(|(name, value)| drop(head.append_header(*name, *value).unwrap()));
+        head
+    }
+
+    #[test]
+    fn http_1_1_needs_a_host() {
+        let table = [
+            (Version::HTTP_11, &[][..], false),
+            (Version::HTTP_11, &[("host", "")], false),
+            (Version::HTTP_11, &[("host", "a.test")], true),
+            (Version::HTTP_10, &[], true),
+            (Version::HTTP_2, &[], true),
+        ];
+        for (version, lines, named) in table {
+            assert_eq!(names_a_host(&head(version, lines)), named, "{version:?} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn crumbs_are_joined_and_a_whole_cookie_is_left_alone() {
+        let joined = |lines: &[(&'static str, &str)]| {
+            joined_crumbs(&head(Version::HTTP_2, lines).headers)
+                .map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(joined(&[]), None);
+        assert_eq!(joined(&[("cookie", "a=1; b=2")]), None);
+        assert_eq!(
+            joined(&[("cookie", "a=1"), ("cookie", "b=2; c=3"), ("cookie", "d=4")]).as_deref(),
+            Some("a=1; b=2; c=3; d=4")
+        );
+    }
+
+    #[test]
+    fn streams_are_known_by_what_is_asked_for() {
+        let table = [
+            (("accept", "text/html"), false),
+            (("accept", "text/event-stream"), true),
+            (("accept", "application/json, text/event-stream;q=0.9"), true),
+            (("content-type", "application/grpc+proto"), true),
+            (("content-type", "application/json"), false),
+        ];
+        for (line, stream) in table {
+            assert_eq!(asks_for_a_stream(&head(Version::HTTP_11, &[line]).headers), stream, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Pingora's hooks, in the order in which a request passes them. They hold no knowledge: each hands on to the file that does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderMap, StatusCode};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType, Result};
+
+use super::answer::Answer;
+use super::attempts::Failure;
+use super::drain::Traffic;
+use super::exchange::Exchange;
+use super::intake::{self, Verdict};
+use super::live::Published;
+use super::{inbound, outbound};
+use crate::config::Name;
+use crate::decide::targeting_key;
+use crate::telemetry::AccessLog;
+use crate::telemetry::access_log::Line;
+
+/// How long a client's connection may wait: for its next request, or for a write to be taken.
+pub const CLIENT_IDLE: Duration = Duration::from_secs(60);
+
+/// The proxy of one listener.
+pub struct Proxy {
+    pub listener: Name,
+    pub tls: bool,
+    pub live: Published,
+    pub access_log: AccessLog,
+    pub draining: Arc<AtomicBool>,
+    pub traffic: Arc<Traffic>,
+}
+
+#[async_trait]
+impl ProxyHttp for Proxy {
+    type CTX = Exchange;
+
+    fn new_ctx(&self) -> Exchange {
+        Exchange::new(self.live.load_full(), self.traffic.enter())
+    }
+
+    /// None: each would cost every request.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+        self.limit(session);
+        match intake::take(session, exchange, &self.listener, self.tls) {
+            Verdict::Forward => Ok(false),
+            Verdict::Answer(answer) => {
+                answer.send(session, exchange).await.map_err(|error| error.into_down())?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+        exchange.upstream_begins();
+        exchange.next_peer().map_err(|status| Error::new_up(ErrorType::HTTPStatus(status.as_u16())))
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        exchange: &mut Exchange,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        exchange.upstream_spoke();
+        exchange.refused(&error);
+        // Nothing was sent; where no attempt is left, `upstream_peer` says so.
+        error.set_retry(true);
+        error
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        outbound::prepare(request, session.req_header(), exchange);
+        Ok(())
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        _end: bool,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        in_time(exchange)
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        _response: &mut ResponseHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        exchange.upstream_spoke();
+        Ok(())
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        end: bool,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Duration>> {
+        if end {
+            exchange.upstream_spoke();
+        }
+        in_time(exchange).map(|()| None)
+    }
+
+    fn upstream_response_trailer_filter(
+        &self,
+        _session: &mut Session,
+        trailers: &mut HeaderMap,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        inbound::strip_trailers(trailers, &exchange.live.namespace);
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        if self.draining.load(Ordering::Relaxed) {
+            session.set_keepalive(None);
+        }
+        inbound::prepare(response, exchange);
+        Ok(())
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        exchange: &mut Exchange,
+        reused: bool,
+    ) -> Box<Error> {
+        error.retry.decide_reuse(reused);
+        if *error.esource() != ErrorSource::Upstream {
+            error.set_retry(false);
+            return error;
+        }
+        exchange.upstream_spoke();
+        let method = &session.req_header().method;
+        let failure = Failure {
+            why: why(error.etype()),
+            stale: error.retry(),
+            idempotent: method.is_idempotent(),
+            safe: method.is_safe(),
+            spent: session.as_ref().retry_buffer_truncated() || session.response_written().is_some(),
+        };
+        error.set_retry(exchange.failed(failure));
+        error
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        exchange: &mut Exchange,
+    ) -> FailToProxy {
+        let status = status_of(error);
+        exchange.error = Some(error.etype().as_str());
+        if status == Some(StatusCode::INTERNAL_SERVER_ERROR) {
+            tracing::error!(reason = error.reason_str(), "a request failed inside the gateway");
+        }
+        let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
+        if let Some(status) = status.filter(|_| !begun) {
+            // A client that is gone cannot be told.
+            let _ = Answer::error(status).send_last(session, exchange).await;
+        }
+        FailToProxy { error_code: status.map_or(0, |status| status.as_u16()), can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, exchange: &mut Exchange) {
+        let outcome = exchange.outcome(session);
+        let live = &exchange.live;
+        live.handles.finished(exchange.decision.as_ref(), &outcome);
+        let head = session.req_header();
+        let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let authority = || head.uri.authority().map(|authority| authority.as_str());
+        let config = &live.snapshot.config;
+        let keyed = config.access_log.targeting_key_hash.then(|| self.key_of(head, exchange)).flatten();
+        let line = Line {
+            method: head.method.as_str(),
+            host: host.or_else(authority).unwrap_or_default(),
+            path: head.uri.path(),
+            listener: &self.listener,
+            request_id: exchange.request_id.to_str().unwrap_or_default(),
+            targeting_key: keyed.as_deref(),
+        };
+        self.access_log.write(line, &live.snapshot, exchange.decision.as_ref(), &outcome);
+    }
+
+    /// Failures are told once, by us, at a bounded rate.
+    fn suppress_error_log(&self, _session: &Session, _exchange: &Exchange, _error: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _exchange: &Exchange,
+        _error: &Error,
+        _context: ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+}
+
+impl Proxy {
+    /// What Pingora leaves unlimited on a client's connection; on an HTTP/1 one it has to be said for every request.
+    fn limit(&self, session: &mut Session) {
+        if self.draining.load(Ordering::Relaxed) {
+            session.set_keepalive(None);
+        } else if session.get_keepalive().is_some() {
+            session.set_keepalive(Some(CLIENT_IDLE.as_secs()));
+        }
+        session.set_write_timeout(Some(CLIENT_IDLE));
+    }
+
+    /// The targeting key that a request was decided by, found again.
+    fn key_of(&self, head: &RequestHeader, exchange: &Exchange) -> Option<String> {
+        let snapshot = &exchange.live.snapshot;
+        let plan = snapshot.plan(exchange.decision.as_ref()?.route?);
+        let facts = intake::facts(head, &snapshot.config, exchange.peer?, &self.listener).ok()?;
+        Some(targeting_key(plan, &facts, exchange.now, exchange.fresh)?.value.into_owned())
+    }
+}
+
+fn in_time(exchange: &Exchange) -> Result<()> {
+    if exchange.is_late() {
+        return Err(Error::new_up(ErrorType::ReadTimedout));
+    }
+    Ok(())
+}
+
+/// Why an attempt failed after connecting, as a token.
+fn why(error: &ErrorType) -> &'static str {
+    match error {
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout => "timeout",
+        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => "closed",
+        _ => "protocol",
+    }
+}
+
+/// What the client is told; none: it is not there to be told.
+fn status_of(error: &Error) -> Option<StatusCode> {
+    use ErrorType::{ConnectionClosed, HTTPStatus, ReadError, ReadTimedout, WriteError, WriteTimedout};
+    Some(match (error.etype(), error.esource()) {
+        (HTTPStatus(status), _) => StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        (ReadTimedout | WriteTimedout, ErrorSource::Upstream) => StatusCode::GATEWAY_TIMEOUT,
+        (_, ErrorSource::Upstream) => StatusCode::BAD_GATEWAY,
+        (ConnectionClosed | ReadError | WriteError | WriteTimedout, ErrorSource::Downstream) => return None,
+        (ReadTimedout, ErrorSource::Downstream) => StatusCode::REQUEST_TIMEOUT,
+        (_, ErrorSource::Downstream) => StatusCode::BAD_REQUEST,
+        (_, ErrorSource::Internal | ErrorSource::Unset) => StatusCode::INTERNAL_SERVER_ERROR,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_has_its_status() {
+        use ErrorType::*;
+        let table = [
+            (Error::new_up(HTTPStatus(503)), Some(503)),
+            (Error::new_up(ReadTimedout), Some(504)),
+            (Error::new_up(ConnectionClosed), Some(502)),
+            (Error::new_up(InvalidHTTPHeader), Some(502)),
+            (Error::new_down(ConnectionClosed), None),
+            (Error::new_down(WriteTimedout), None),
+            (Error::new_down(ReadTimedout), Some(408)),
+            (Error::new_down(InvalidHTTPHeader), Some(400)),
+            (Error::new_in(InternalError), Some(500)),
+            (Error::new(InternalError), Some(500)),
+        ];
+        for (error, status) in table {
+            assert_eq!(status_of(&error).map(|status| status.as_u16()), status, "{error}");
+        }
+    }
+}

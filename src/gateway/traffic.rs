@@ -1,0 +1,177 @@
+//! The services that Pingora runs for us: one for each listener, one for each door, and the resolver.
+//!
+//! Sockets are bound before and handed over by Pingora's table of descriptors, under a key of ours: so a port that is taken is an
+//! error of the start, and port 0 can be told. The gate will stand in [`Listening`], between the socket and [`Proxy`].
+
+use std::net::TcpListener;
+use std::os::fd::IntoRawFd;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pingora::apps::HttpServerOptions;
+use pingora::listeners::{L4BufferSettings, ListenerConfig};
+use pingora::proxy::{HttpProxy, http_proxy};
+use pingora::server::configuration::ServerConf;
+use pingora::server::{ListenFds, ShutdownWatch};
+use pingora::services::listening::Service;
+use pingora::services::{ServiceReadyNotifier, ServiceWithDependents};
+
+use super::proxy::{CLIENT_IDLE, Proxy};
+use super::server::Door;
+use super::tls;
+use super::upstream::dns::Resolver;
+use crate::config::listener::Listener;
+
+/// Bytes of a plain connection's read buffer. A head fits; 64 KiB would cost an idle connection more than all the rest of it.
+const READ_BUFFER: usize = 4096;
+
+/// One traffic listener.
+pub struct Listening {
+    name: String,
+    key: String,
+    listener: Listener,
+    socket: Option<TcpListener>,
+    inner: Service<HttpProxy<Proxy>>,
+    /// Tells to take no more connections; Pingora's own word comes only with the end.
+    close: ShutdownWatch,
+}
+
+impl Listening {
+    /// `number` tells listeners apart. The error says what is wrong with the listener's certificate.
+    pub fn new(
+        number: usize,
+        listener: Listener,
+        socket: TcpListener,
+        proxy: Proxy,
+        conf: &Arc<ServerConf>,
+        close: ShutdownWatch,
+    ) -> Result<Listening, String> {
+        let key = format!("traffic#{number}");
+        let mut endpoint = ListenerConfig::tcp(key.clone());
+        match &listener.tls {
+            Some(tls) => endpoint = endpoint.tls(tls::settings(&listener, tls)?),
+            None => endpoint = endpoint.l4_buffer(L4BufferSettings::default().read(READ_BUFFER)),
+        }
+        socket.set_nonblocking(true).map_err(|error| format!("listener `{}`: {error}", listener.name))?;
+        let mut app = http_proxy(conf, proxy);
+        let mut options = HttpServerOptions::default();
+        options.h2_idle_timeout = Some(CLIENT_IDLE);
+        app.server_options = Some(options);
+        let mut inner = Service::new(format!("traffic {}", listener.name), app);
+        inner.add_listener(endpoint);
+        Ok(Listening {
+            name: format!("traffic {}", listener.name),
+            key,
+            listener,
+            socket: Some(socket),
+            inner,
+            close,
+        })
+    }
+}
+
+#[async_trait]
+impl ServiceWithDependents for Listening {
+    async fn start_service(
+        &mut self,
+        fds: Option<ListenFds>,
+        _shutdown: ShutdownWatch,
+        listeners_per_fd: usize,
+        ready: ServiceReadyNotifier,
+    ) {
+        if let (Some(socket), Some(fds)) = (self.socket.take(), &fds) {
+            listening("traffic", &self.listener.name, &socket, self.listener.tls.is_some());
+            fds.lock().add(self.key.clone(), socket.into_raw_fd());
+        }
+        let close = self.close.clone();
+        ServiceWithDependents::start_service(&mut self.inner, fds, close, listeners_per_fd, ready).await;
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn listen_addresses(&self) -> Option<Vec<String>> {
+        Some(vec![self.key.clone()])
+    }
+}
+
+/// A door, served on a thread of its own.
+pub struct Opened(Option<Door>);
+
+impl Opened {
+    pub fn new(door: Door) -> Result<Opened, String> {
+        door.socket.set_nonblocking(true).map_err(|error| format!("{}: {error}", door.kind))?;
+        Ok(Opened(Some(door)))
+    }
+}
+
+#[async_trait]
+impl ServiceWithDependents for Opened {
+    async fn start_service(
+        &mut self,
+        _fds: Option<ListenFds>,
+        _shutdown: ShutdownWatch,
+        _listeners_per_fd: usize,
+        ready: ServiceReadyNotifier,
+    ) {
+        let Some(Door { kind, socket, router }) = self.0.take() else { return };
+        listening(kind, kind, &socket, false);
+        let served = match tokio::net::TcpListener::from_std(socket) {
+            Ok(socket) => {
+                ready.notify_ready();
+                // Until the process ends: while traffic drains, the probes still have to say so.
+                axum::serve(socket, router).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = served {
+            tracing::error!(kind, %error, "a door cannot be served");
+        }
+    }
+
+    fn name(&self) -> &str {
+        "door"
+    }
+
+    fn threads(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn listen_addresses(&self) -> Option<Vec<String>> {
+        Some(Vec::new())
+    }
+}
+
+/// The resolver; traffic waits for its first round.
+pub struct Resolving(pub Arc<Resolver>);
+
+#[async_trait]
+impl ServiceWithDependents for Resolving {
+    async fn start_service(
+        &mut self,
+        _fds: Option<ListenFds>,
+        _shutdown: ShutdownWatch,
+        _listeners_per_fd: usize,
+        ready: ServiceReadyNotifier,
+    ) {
+        self.0.run(|| ready.notify_ready()).await;
+    }
+
+    fn name(&self) -> &str {
+        "resolver"
+    }
+
+    fn threads(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn listen_addresses(&self) -> Option<Vec<String>> {
+        Some(Vec::new())
+    }
+}
+
+fn listening(kind: &str, listener: &str, socket: &TcpListener, tls: bool) {
+    let address = socket.local_addr().map(|address| address.to_string()).unwrap_or_default();
+    tracing::info!(kind, listener, address, tls, "listening");
+}
