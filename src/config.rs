@@ -86,11 +86,13 @@ impl Config {
         let tree = tree::parse(file, text, ProblemKind::Config, &Limits::CONFIG)
             .map_err(|problem| vec![*problem])?;
         let mut root = tree.root;
+        let mut problems = tree.duplicates;
+        environment::substitute(&mut root, "", environment, &mut problems);
         let mut decoder = Decoder::new(folder);
-        decoder.problems = tree.duplicates;
-        environment::substitute(&mut root, "", environment, &mut decoder.problems);
         let config = decode::file::file(&root, &mut decoder, hash(&root));
-        let mut problems = decoder.problems;
+        // Of a value that the environment did not give, nothing else can be said.
+        let missing: Vec<Option<Place>> = problems.iter().map(|problem| problem.place.clone()).collect();
+        problems.extend(decoder.problems.into_iter().filter(|problem| !missing.contains(&problem.place)));
         Problem::sort(&mut problems);
         let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
         match config {

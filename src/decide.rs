@@ -163,3 +163,113 @@ fn target(forward: &ForwardPlan, flag: Option<&Resolved>) -> Target {
     };
     serve(forward.default, trouble)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::fixture::{facts, headers, snapshot};
+
+    /// The version flag in every state a flag can be in, and what becomes of a request.
+    #[test]
+    fn the_version_flag_names_the_version_or_the_default_serves() {
+        let by_name = "    version: {flag: v}";
+        let mapped = "    version: {flag: v, values: {true: canary, false: stable, 7: canary}}";
+        let cases = [
+            (
+                by_name,
+                r#"{"state":"ENABLED","variants":{"a":"canary","b":"stable"},"defaultVariant":"a"}"#,
+                "canary",
+                None,
+            ),
+            (
+                by_name,
+                r#"{"state":"ENABLED","variants":{"a":"canary","b":"stable"},"defaultVariant":"b"}"#,
+                "stable",
+                None,
+            ),
+            (
+                by_name,
+                r#"{"state":"DISABLED","variants":{"a":"canary"},"defaultVariant":"a"}"#,
+                "stable",
+                None,
+            ),
+            (by_name, r#"{"state":"ENABLED","variants":{"a":"canary"}}"#, "stable", None),
+            (
+                by_name,
+                r#"{"state":"ENABLED","variants":{"a":true},"defaultVariant":"a"}"#,
+                "stable",
+                Some(Trouble::WrongType),
+            ),
+            (
+                by_name,
+                r#"{"state":"ENABLED","variants":{"a":"v9"},"defaultVariant":"a"}"#,
+                "stable",
+                Some(Trouble::UnknownVersion),
+            ),
+            (
+                by_name,
+                r#"{"state":"ENABLED","variants":{"a":"canary"},"targeting":{"nonsense":[]}}"#,
+                "stable",
+                Some(Trouble::EvaluationError),
+            ),
+            (
+                by_name,
+                r#"{"state":"ENABLED","variants":{"a":"canary"},"defaultVariant":"a","targeting":{"if":[true,"zzz"]}}"#,
+                "stable",
+                Some(Trouble::EvaluationError),
+            ),
+            (
+                mapped,
+                r#"{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"on"}"#,
+                "canary",
+                None,
+            ),
+            (
+                mapped,
+                r#"{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off"}"#,
+                "stable",
+                None,
+            ),
+            (mapped, r#"{"state":"ENABLED","variants":{"n":7.0},"defaultVariant":"n"}"#, "canary", None),
+            (
+                mapped,
+                r#"{"state":"ENABLED","variants":{"n":"true"},"defaultVariant":"n"}"#,
+                "stable",
+                Some(Trouble::UnknownVersion),
+            ),
+        ];
+        for (route, flag, version, trouble) in cases {
+            let snapshot = snapshot("", route, &format!(r#"{{"flags":{{"v":{flag}}}}}"#));
+            let fields = headers(&[]);
+            let decision = decide(&snapshot, &facts(&snapshot, "/", &fields), 0, 0);
+            let target = decision.target.unwrap();
+            assert_eq!(&*snapshot.config.version(target.service, target.version).name, version, "{flag}");
+            assert_eq!(target.trouble, trouble, "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_missing_version_flag_is_trouble_and_the_default_serves() {
+        let snapshot = snapshot("", "    version: {flag: gone}", r#"{"flags":{}}"#);
+        let fields = headers(&[]);
+        let decision = decide(&snapshot, &facts(&snapshot, "/", &fields), 0, 0);
+        assert_eq!(decision.target.unwrap().trouble, Some(Trouble::MissingFlag));
+        assert_eq!(decision.resolved[0], Resolved::NOT_FOUND);
+    }
+
+    #[test]
+    fn a_trusted_key_counts_only_from_a_trusted_proxy() {
+        let flag = r#"{"flags":{"v":{"state":"ENABLED","variants":{"canary":"canary","stable":"stable"},"defaultVariant":"stable",
+            "targeting":{"if":[{"==":[{"var":"targetingKey"},"me"]},"canary"]}}}}"#;
+        let snapshot = snapshot("", "    version: {flag: v}", flag);
+        let served = |fields: &[(&str, &str)]| {
+            let fields = headers(fields);
+            let decision = decide(&snapshot, &facts(&snapshot, "/", &fields), 0, 0);
+            let target = decision.target.unwrap();
+            snapshot.config.version(target.service, target.version).name.to_string()
+        };
+        assert_eq!(served(&[("x-user", "me")]), "stable", "the client is no trusted proxy");
+        assert_eq!(served(&[("cookie", "uid=me")]), "canary");
+        assert_eq!(served(&[("cookie", "uid=me"), ("cookie", "uid=me")]), "stable", "repeated: absent");
+    }
+}

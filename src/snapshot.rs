@@ -4,6 +4,8 @@
 //! needs is made here, once: which flags a route reads, which version each variant names, ready header values.
 
 pub mod caching;
+#[cfg(test)]
+pub mod fixture;
 pub mod injection;
 pub mod plan;
 pub mod revision;

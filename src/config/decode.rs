@@ -4,6 +4,7 @@
 //! after a problem, so that all are told at once; what they return then no longer matters, as a problem refuses the whole file.
 
 pub mod context;
+pub mod fields;
 pub mod file;
 pub mod flags;
 pub mod headers;
@@ -16,8 +17,8 @@ pub mod service;
 
 use std::path::Path;
 
-use super::reference::{Object, Presence, Rule, Type, one_of};
-use super::tree::{self, Content, Limits, Node};
+use super::reference::Type;
+use super::tree::{Content, Node};
 use super::{Place, Problem, ProblemKind};
 
 /// Collects problems.
@@ -25,6 +26,17 @@ pub struct Decoder<'a> {
     /// What relative paths are relative to.
     pub folder: &'a Path,
     pub problems: Vec<Problem>,
+    /// Problems if something is absent that stands elsewhere in the file.
+    pub unless: Vec<(Elsewhere, Problem)>,
+}
+
+/// What a value can need elsewhere in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// `context.trusted_proxies` names one.
+    TrustedProxies,
+    /// A client can speak TLS: to a listener, or to a trusted proxy.
+    Tls,
 }
 
 /// A node, the type it must have, and where it stands.
@@ -38,14 +50,6 @@ pub struct Item<'a> {
     pub place: Place,
     /// Whether it is a key itself: then plain `1` and `true` are names.
     pub is_key: bool,
-}
-
-/// A map whose keys are those of an [`Object`].
-pub struct Fields<'a> {
-    item: Item<'a>,
-    object: &'static Object,
-    #[cfg(test)]
-    unread: Vec<&'static str>,
 }
 
 impl<'a> Item<'a> {
@@ -79,7 +83,7 @@ impl<'a> Item<'a> {
 
 impl<'a> Decoder<'a> {
     pub fn new(folder: &'a Path) -> Decoder<'a> {
-        Decoder { folder, problems: Vec::new() }
+        Decoder { folder, problems: Vec::new(), unless: Vec::new() }
     }
 
     pub fn report(&mut self, problem: Problem) {
@@ -89,51 +93,16 @@ impl<'a> Decoder<'a> {
     /// Reports that an item is of the wrong kind.
     pub fn wrong<T>(&mut self, item: &Item<'_>) -> Option<T> {
         let name = if item.key.is_empty() { "the file" } else { &format!("`{}`", item.key) };
-        let what = item.node.what();
+        let what = match item.node.what() {
+            "nothing" if item.key.is_empty() => "empty",
+            what => what,
+        };
         let mut problem = item.problem(format!("{name} is {what}")).with_expected(item.is.describe());
         if let Some(fix) = self::scalar::fix_of_kind(item) {
             problem = problem.with_fix(fix);
         }
         self.report(problem);
         None
-    }
-
-    /// Opens a map: reports unknown keys, missing keys, and keys that do not go together.
-    pub fn fields<'n>(&mut self, item: &Item<'n>) -> Option<Fields<'n>> {
-        let Type::Object(object) = item.is else {
-            debug_assert!(false, "{} is no object in its table", item.key);
-            return None;
-        };
-        let Some(entries) = item.node.map() else { return self.wrong(item) };
-        for entry in entries.iter().filter(|entry| object.key(entry.key.text()).is_none()) {
-            self.unknown(object, &entry.key, map_key(&item.key, entry.key.text()));
-        }
-        for key in object.keys.iter().filter(|key| key.presence == Presence::Required) {
-            if item.node.entry(key.name).is_none() {
-                let owner = if item.key.is_empty() { "the file".into() } else { format!("`{}`", item.key) };
-                self.report(
-                    Problem::error(
-                        ProblemKind::Config,
-                        map_key(&item.key, key.name),
-                        format!("{owner} has no `{}`", key.name),
-                    )
-                    .at(item.place.clone())
-                    .with_expected(key.is.describe())
-                    .with_fix(format!("add `{}`: {}", key.name, first_clause(key.doc))),
-                );
-            }
-        }
-        for rule in object.rules {
-            self.check(rule, item);
-        }
-        #[cfg(test)]
-        let unread = object.names().collect();
-        Some(Fields {
-            item: item.clone(),
-            object,
-            #[cfg(test)]
-            unread,
-        })
     }
 
     /// Reads each item of a list.
@@ -181,110 +150,6 @@ impl<'a> Decoder<'a> {
         }
         Some(out)
     }
-
-    fn unknown(&mut self, object: &Object, key: &Node, path: String) {
-        let text = key.text();
-        let names: Vec<&str> = object.names().collect();
-        let problem = if object.later.contains(&text) {
-            Problem::error(ProblemKind::Config, path, format!("`{text}` is not in this release"))
-                .with_fix("remove it")
-        } else {
-            let problem = Problem::error(ProblemKind::Config, path, format!("unknown key `{text}`"));
-            match suggest(text, names.iter().copied()) {
-                Some(meant) => problem.with_fix(format!("write `{meant}`")),
-                None => problem,
-            }
-        };
-        self.report(problem.at(key.place.clone()).with_expected(one_of(&names)));
-    }
-
-    fn check(&mut self, rule: &Rule, item: &Item<'_>) {
-        let present = |names: &[&'static str]| -> Vec<&'static str> {
-            names.iter().copied().filter(|name| item.node.entry(name).is_some()).collect()
-        };
-        let (found, expected) = match rule {
-            Rule::ExactlyOne(names) | Rule::AtLeastOne(names) if present(names).is_empty() => {
-                (format!("none of {} is there", one_of(names)), format!("one of {}", one_of(names)))
-            }
-            Rule::ExactlyOne(names) | Rule::AtMostOne(names) if present(names).len() > 1 => {
-                let present: Vec<String> = present(names).iter().map(|name| format!("`{name}`")).collect();
-                (
-                    format!("{} stand side by side", present.join(" and ")),
-                    format!("only one of {}", one_of(names)),
-                )
-            }
-            Rule::Only(names, beside) if !present(&[beside]).is_empty() || present(names).is_empty() => {
-                return;
-            }
-            Rule::Only(names, beside) => {
-                let present: Vec<String> = present(names).iter().map(|name| format!("`{name}`")).collect();
-                (format!("{} without `{beside}`", present.join(", ")), format!("`{beside}` beside it"))
-            }
-            _ => return,
-        };
-        self.report(
-            Problem::error(ProblemKind::Config, item.key.clone(), found)
-                .at(item.place.clone())
-                .with_expected(expected),
-        );
-    }
-}
-
-impl<'a> Fields<'a> {
-    /// Reads the value of a key, or its default. None: absent, or a problem was reported.
-    pub fn get<T>(
-        &mut self,
-        name: &'static str,
-        decoder: &mut Decoder<'_>,
-        read: impl FnOnce(&Item<'_>, &mut Decoder<'_>) -> Option<T>,
-    ) -> Option<T> {
-        if let Some(item) = self.given(name) {
-            return read(&item, decoder);
-        }
-        let Presence::Default(text) = self.key(name).presence else { return None };
-        // Defaults are ours, and a test decodes each of them.
-        let mut node = tree::parse("", text, ProblemKind::Config, &Limits::CONFIG).ok()?.root;
-        node.place = self.item.place.clone();
-        let item = Item {
-            node: &node,
-            is: &self.key(name).is,
-            key: map_key(&self.item.key, name),
-            place: node.place.clone(),
-            is_key: false,
-        };
-        read(&item, decoder)
-    }
-
-    /// The value of a key as it is written, if it is.
-    pub fn given(&mut self, name: &'static str) -> Option<Item<'a>> {
-        #[cfg(test)]
-        self.unread.retain(|unread| *unread != name);
-        let is = &self.key(name).is;
-        let entry = self.item.node.entry(name)?;
-        let key = map_key(&self.item.key, name);
-        Some(Item { node: &entry.value, is, key, place: entry.key.place.clone(), is_key: false })
-    }
-
-    fn key(&self, name: &str) -> &'static super::reference::Key {
-        self.object
-            .key(name)
-            .unwrap_or_else(|| unreachable!("the table {} has no key {name}", self.object.title))
-    }
-}
-
-/// A key that a table has and no decoder reads is one that an operator writes in vain.
-#[cfg(test)]
-impl Drop for Fields<'_> {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            assert!(
-                self.unread.is_empty(),
-                "{} are in the table {} only",
-                self.unread.join(", "),
-                self.object.title
-            );
-        }
-    }
 }
 
 /// `routes[0]` and `match`: `routes[0].match`.
@@ -302,12 +167,10 @@ pub fn suggest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Opti
     let folded = word.to_lowercase().replace('-', "_");
     let distance =
         |other: &str| strsim::damerau_levenshtein(&folded, &other.to_lowercase().replace('-', "_"));
-    let closest =
-        known.into_iter().map(|other| (distance(other), other)).min_by_key(|(distance, _)| *distance)?;
-    (closest.0 <= (word.chars().count() / 3).max(1)).then_some(closest.1)
-}
-
-/// A line of documentation up to its first stop.
-fn first_clause(doc: &str) -> &str {
-    doc.split(['.', ';']).next().unwrap_or(doc)
+    let mut near: Vec<(usize, &str)> = known.into_iter().map(|other| (distance(other), other)).collect();
+    near.sort();
+    let (closest, meant) = *near.first()?;
+    // Of two that are as near, neither is more likely.
+    let alone = near.get(1).is_none_or(|(distance, _)| *distance > closest);
+    (alone && closest <= (word.chars().count() / 3).max(1)).then_some(meant)
 }

@@ -108,15 +108,6 @@ pub struct Problem {
     pub fix: Option<String>,
 }
 
-/// The known word nearest to `found`, if it is near enough to be what was meant.
-pub fn suggest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|known| (strsim::damerau_levenshtein(found, known), known))
-        .filter(|(distance, known)| *distance <= 1 + known.len().min(found.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
-}
-
 impl Place {
     /// A place in a file whose text is not at hand: no excerpt is shown.
     pub fn line_of(file: &str, line: u32, column: u32) -> Place {
@@ -183,4 +174,13 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(false))
     }
+}
+
+/// The known word nearest to `found`, if it is near enough to be what was meant.
+pub fn suggest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|known| (strsim::damerau_levenshtein(found, known), known))
+        .filter(|(distance, known)| *distance <= 1 + known.len().min(found.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
 }

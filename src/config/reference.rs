@@ -174,8 +174,12 @@ impl Type {
             Type::Bool => "`true` or `false`".into(),
             Type::Integer { min, max: i64::MAX } => format!("a whole number from {min}"),
             Type::Integer { min, max } => format!("a whole number from {min} to {max}"),
-            Type::Duration { zero: false } => "a duration above zero, such as `500ms`, `5s` or `90d`".into(),
-            Type::Duration { zero: true } => "a duration, such as `0s`, `500ms` or `5s`".into(),
+            Type::Duration { zero: false } => {
+                "a duration above zero, such as `500ms`, `5s` or `90d`, up to ten years".into()
+            }
+            Type::Duration { zero: true } => {
+                "a duration, such as `0s`, `500ms` or `90d`, up to ten years".into()
+            }
             Type::Size { min, max } => {
                 format!("a size such as `512B`, `4KiB` or `16MiB`, from {} to {}", size(*min), size(*max))
             }
@@ -204,7 +208,12 @@ impl Type {
             Type::Token => "a secret of at least 16 visible ASCII characters".into(),
             Type::Value => "a value of a flag: `true`, `false`, a number or text".into(),
             Type::Choice(words) => one_of(words),
-            Type::Object(_) => "a map".into(),
+            Type::Object(object) => {
+                let required = object.keys.iter().filter(|key| key.presence == Presence::Required);
+                let names: Vec<String> = required.map(|key| format!("`{}`", key.name)).collect();
+                let with = if names.is_empty() { "" } else { " with " };
+                format!("a map{with}{}", names.join(", "))
+            }
             Type::List(inner) => format!("a list, each item {}", inner.describe()),
             Type::OneOrMany(inner) => format!("{}; or a list of such", inner.describe()),
             Type::Map(..) => "a map".into(),

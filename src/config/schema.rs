@@ -151,6 +151,19 @@ fn yaml(text: &str) -> Value {
         .map_or(Value::Null, |tree| tree::to_json(&tree.root))
 }
 
+/// JSON pointers of all leaves.
+#[cfg(test)]
+pub(super) fn pointers(value: &Value, at: &str) -> Vec<String> {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(map) => map.iter().map(|(key, value)| (key.replace('/', "~1"), value)).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect()
+        }
+        _ => return vec![at.to_owned()],
+    };
+    children.into_iter().flat_map(|(key, value)| pointers(value, &format!("{at}/{key}"))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -216,17 +229,6 @@ mod tests {
             }
         }
         assert!(leaves > 300, "{leaves} leaves");
-    }
-
-    fn pointers(value: &Value, at: &str) -> Vec<String> {
-        let children: Vec<(String, &Value)> = match value {
-            Value::Object(map) => map.iter().map(|(key, value)| (key.replace('/', "~1"), value)).collect(),
-            Value::Array(items) => {
-                items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect()
-            }
-            _ => return vec![at.to_owned()],
-        };
-        children.into_iter().flat_map(|(key, value)| pointers(value, &format!("{at}/{key}"))).collect()
     }
 
     #[test]

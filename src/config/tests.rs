@@ -1,16 +1,45 @@
-//! What an operator sees: files that parse, and the exact text of every error.
+//! What an operator sees: files that parse into what they say, and what holds for every file.
+
+mod errors;
 
 use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::config::route::Action;
+use crate::config::service::Timeouts;
 
 const SHOP: &str = include_str!("fixtures/shop.yaml");
 const EVERY_KEY: &str = include_str!("fixtures/every_key.yaml");
 
+/// A small file that is good.
+const GOOD: &str = "\
+listeners:
+  - bind: 127.0.0.1:8080
+services:
+  shop:
+    default: stable
+    versions:
+      stable: {endpoints: [10.0.0.1:9001]}
+      canary: {endpoints: [10.0.0.2:9001]}
+routes:
+  - name: shop
+    match: {path_prefix: /shop}
+    service: shop
+    version: {flag: shop-version}
+";
+
+const SECRET: &str = "a-very-secret-token";
+
 fn environment(name: &str) -> Option<String> {
     match name {
-        "ADMIN_TOKEN" => Some("a-very-secret-token".into()),
+        "ADMIN_TOKEN" => Some(SECRET.into()),
         "CANARY_PORT" => Some("9003".into()),
+        "DIGITS" => Some("1234567890123456".into()),
+        "EMPTY" => Some(String::new()),
         _ => None,
     }
 }
@@ -20,10 +49,7 @@ fn parse(text: &str) -> Result<Config, Vec<Problem>> {
 }
 
 fn parsed(text: &str) -> Config {
-    match parse(text) {
-        Ok(config) => config,
-        Err(problems) => panic!("{}", render(&problems)),
-    }
+    parse(text).unwrap_or_else(|problems| panic!("{}", render(&problems)))
 }
 
 fn render(problems: &[Problem]) -> String {
@@ -42,191 +68,178 @@ fn every_key_parses() {
     insta::assert_debug_snapshot!(parsed(EVERY_KEY));
 }
 
-/// A small file that is good, with one line replaced or lines added.
-const GOOD: &str = "\
-listeners:
-  - bind: 127.0.0.1:8080
-services:
-  shop:
-    default: stable
-    versions:
-      stable: {endpoints: [10.0.0.1:9001]}
-      canary: {endpoints: [10.0.0.2:9001]}
-routes:
-  - name: shop
-    match: {path_prefix: /shop}
-    service: shop
-    version: {flag: shop-version}
-";
-
-/// The text of what is wrong once one line of the good file is replaced.
-fn errors_with(line: &str, by: &str) -> String {
-    assert_eq!(GOOD.matches(line).count(), 1, "`{line}` is once in the good file");
-    errors(&GOOD.replace(line, by))
+#[test]
+fn what_is_left_out_is_the_default_of_its_type() {
+    let config = parsed(GOOD);
+    assert!(config.warnings.is_empty(), "{}", render(&config.warnings));
+    assert_eq!(config.flags.limits, FlagLimits::default());
+    assert_eq!(config.flags.fractional, FractionalVersion::default());
+    assert_eq!(format!("{:?}", config.injection), format!("{:?}", Injection::default()));
+    assert_eq!(config.services[0].versions[0].timeouts, Timeouts::default());
+    assert_eq!((config.paths, config.threads), (Paths::Normalised, None));
+    assert_eq!(config.access_log.to, LogTarget::Stdout);
+    assert_eq!(config.shutdown_grace, Duration::from_secs(20));
+    assert_eq!(&*config.listeners[0].name, "127.0.0.1:8080");
 }
 
-fn errors_after(more: &str) -> String {
-    errors(&format!("{GOOD}{more}"))
+/// Nothing reads the defaults of timeouts from their table: a version's are its service's.
+#[test]
+fn documented_timeouts_are_the_real_ones() {
+    let documentation = markdown();
+    let Timeouts { connect, first_byte, idle, total } = Timeouts::default();
+    for (key, value) in [("connect", connect), ("first_byte", first_byte), ("idle", idle)] {
+        let row = format!("| `{key}` | duration above zero | `{}s` |", value.as_secs());
+        assert!(documentation.contains(&row), "{row}");
+    }
+    assert_eq!(total, None);
 }
 
-fn errors(text: &str) -> String {
-    match parse(text) {
-        Ok(config) => panic!("it parses: {config:#?}"),
-        Err(problems) => render(&problems),
+#[test]
+fn the_environment_is_typed_where_it_stands() {
+    let config = parsed(&format!(
+        "{GOOD}admin: {{bind: \"127.0.0.1:${{CANARY_PORT}}\", token: \"${{DIGITS}}\"}}\n\
+         threads: ${{THREADS:-3}}\n\
+         metrics: {{max_series: \"${{CANARY_PORT}}\"}}\n\
+         access_log: {{to: $$HOME/access.log}}\n"
+    ));
+    let admin = config.admin.expect("it is there");
+    assert_eq!(admin.bind.port(), 9003);
+    assert_eq!(admin.token.as_deref(), Some("1234567890123456"));
+    assert_eq!((config.threads, config.metrics.max_series), (Some(3), 9003));
+    assert_eq!(config.access_log.to, LogTarget::File("/etc/shop/$HOME/access.log".into()));
+}
+
+#[test]
+fn values_of_the_environment_add_no_structure() {
+    let sly = |_: &str| Some("x}\n    respond: {status: 200}".to_owned());
+    let text = GOOD.replace("flag: shop-version", "flag: \"${FLAG}\"");
+    let problems = Config::parse("f", &text, Path::new("/"), &sly).expect_err("no flag has a line break");
+    assert_eq!(problems.len(), 1, "{}", render(&problems));
+}
+
+#[test]
+fn no_message_shows_what_the_environment_holds() {
+    // In turn, each value of the file comes from the environment.
+    let whole = tree::parse("f", EVERY_KEY, ProblemKind::Config, &Limits::CONFIG).expect("it is YAML");
+    let whole = tree::to_json(&whole.root);
+    let mut problems = 0;
+    for pointer in schema::pointers(&whole, "") {
+        let mut text = whole.clone();
+        *text.pointer_mut(&pointer).expect("it is there") = json!("${ADMIN_TOKEN}");
+        for problem in parse(&text.to_string()).err().unwrap_or_default() {
+            let shown = problem.render(true) + &format!("{problem:?}");
+            assert!(!shown.contains(SECRET), "{shown}");
+            problems += 1;
+        }
+    }
+    assert!(problems > 50, "{problems} problems");
+    assert!(!format!("{:?}", parsed(EVERY_KEY)).contains(SECRET));
+}
+
+#[test]
+fn a_hash_is_of_what_a_file_says() {
+    let hash = |text: &str| parsed(text).hash;
+    let same = GOOD.replace("listeners:\n  - bind: 127.0.0.1:8080\n", "# a comment\n")
+        + "listeners: [{bind: \"127.0.0.1:8080\"}]\n";
+    assert_eq!(hash(GOOD), hash(&same));
+    assert_ne!(hash(GOOD), hash(&GOOD.replace("8080", "8081")));
+    assert_eq!(hash(&GOOD.replace("8080", "${CANARY_PORT}")), hash(&GOOD.replace("8080", "9003")));
+    assert_eq!(hash(GOOD).len(), 12);
+}
+
+#[test]
+fn values_keep_their_types() {
+    let config = parsed(&GOOD.replace(
+        "{flag: shop-version}",
+        "{flag: shop-version, values: {true: canary, \"true\": stable, 1: canary, \"1\": stable, 1.5: canary, x: stable}}",
+    ));
+    let Action::Forward(forward) = &config.routes[0].action else { panic!("it forwards") };
+    let values = forward.version.as_ref().and_then(|rule| rule.values.as_ref()).expect("they are there");
+    let values: Vec<Value> = values.iter().map(|(value, _)| value.clone()).collect();
+    assert_eq!(values, [json!(true), json!("true"), json!(1), json!("1"), json!(1.5), json!("x")]);
+}
+
+/// Any small tree: keys and words are often those of the file.
+fn any_tree() -> impl Strategy<Value = Value> {
+    let word = prop_oneof![
+        Just("listeners"),
+        Just("bind"),
+        Just("routes"),
+        Just("match"),
+        Just("name"),
+        Just("services"),
+        Just("versions"),
+        Just("default"),
+        Just("endpoints"),
+        Just("${X}"),
+        Just("$"),
+        Just("127.0.0.1:80"),
+        Just("*."),
+        Just("__Host-x"),
+        Just("/a%"),
+        Just("("),
+        Just(""),
+        Just("0s"),
+        Just("header"),
+        Just("true"),
+        Just("\u{e9}"),
+        Just("[::1]:1"),
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        word.clone().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec((word.clone(), inner), 0..4).prop_map(|pairs| Value::Object(
+                pairs.into_iter().map(|(key, value)| (key.into(), value)).collect()
+            )),
+        ]
+    })
+}
+
+/// Whatever comes out: a configuration, or problems that can be shown.
+fn is_answered(text: &str) {
+    if let Err(problems) = parse(text) {
+        assert!(problems.iter().any(|problem| problem.severity == Severity::Error), "{text}");
+        assert!(!render(&problems).is_empty());
     }
 }
 
-#[test]
-fn the_good_file_is_good() {
-    assert!(parsed(GOOD).warnings.is_empty());
-}
+proptest! {
+    #[test]
+    fn any_text_is_answered(text in any::<String>()) {
+        is_answered(&text);
+    }
 
-#[test]
-fn errors_of_the_text() {
-    insta::assert_snapshot!("no_yaml_indentation", errors_with("    service: shop", "   service: shop"));
-    insta::assert_snapshot!("no_yaml_colon", errors_with("    service: shop", "    service: shop: yes"));
-    insta::assert_snapshot!("no_yaml_tab", errors_with("    service: shop", "\tservice: shop"));
-    insta::assert_snapshot!("no_yaml_open_list", errors_with("[10.0.0.2:9001]", "[10.0.0.2:9001"));
-    insta::assert_snapshot!("no_yaml_open_quote", errors_with("    service: shop", "    service: \"shop"));
-    insta::assert_snapshot!(
-        "no_yaml_variable_in_braces",
-        errors_with("[10.0.0.2:9001]", "[10.0.0.2:${PORT}]")
-    );
-    insta::assert_snapshot!("second_document", errors_after("---\nlisteners: []\n"));
-    insta::assert_snapshot!("empty_file", errors(""));
-    insta::assert_snapshot!("a_list_instead", errors("- bind: 127.0.0.1:8080\n"));
-    insta::assert_snapshot!(
-        "repeated_key",
-        errors_with("    service: shop", "    service: shop\n    service: shop")
-    );
-}
+    #[test]
+    fn any_tree_is_answered(tree in any_tree()) {
+        is_answered(&tree.to_string());
+    }
 
-#[test]
-fn errors_of_keys() {
-    insta::assert_snapshot!(
-        "unknown_key",
-        errors_with("    service: shop", "    service: shop\n    rewrit: {host: a}")
-    );
-    insta::assert_snapshot!("unknown_key_like_nothing", errors_after("colour: red\n"));
-    insta::assert_snapshot!("missing_key", errors_with("  - name: shop\n    match", "  - match"));
-    insta::assert_snapshot!("missing_section", errors("routes: [{name: a, respond: {}}]\n"));
-    insta::assert_snapshot!("later_route_key", errors_after("    shadows: [{flag: x}]\n"));
-    insta::assert_snapshot!("later_source", errors_after("flags: {sources: [{etcd: {prefix: /flags/}}]}\n"));
-    insta::assert_snapshot!("two_actions", errors_after("    respond: {status: 404}\n"));
-    insta::assert_snapshot!("no_action", errors_with("    service: shop\n", ""));
-    insta::assert_snapshot!(
-        "two_paths",
-        errors_with("{path_prefix: /shop}", "{path_prefix: /shop, path: /shop}")
-    );
-}
+    #[test]
+    fn any_tree_inside_a_good_file_is_answered(tree in any_tree(), at in any::<prop::sample::Index>()) {
+        let whole = tree::parse("f", EVERY_KEY, ProblemKind::Config, &Limits::CONFIG).expect("it is YAML");
+        let mut whole = tree::to_json(&whole.root);
+        let pointers = schema::pointers(&whole, "");
+        // Of a leaf's path, any part.
+        let leaf = at.get(&pointers);
+        let cuts: Vec<usize> = leaf.match_indices('/').map(|(cut, _)| cut).skip(1).chain([leaf.len()]).collect();
+        let cut = cuts[at.index(cuts.len())];
+        *whole.pointer_mut(&leaf[..cut]).expect("it is there") = tree;
+        is_answered(&whole.to_string());
+    }
 
-#[test]
-fn errors_of_values() {
-    insta::assert_snapshot!("wrong_type", errors_with("    service: shop", "    service: [shop, other]"));
-    insta::assert_snapshot!("wrong_type_number", errors_with("    service: shop", "    service: 42"));
-    insta::assert_snapshot!("wrong_type_nothing", errors_after("state_dir:\n"));
-    insta::assert_snapshot!("wrong_type_word_for_boolean", errors_after("flags: {allow_empty: yes}\n"));
-    insta::assert_snapshot!("bad_bind_port_only", errors_with("127.0.0.1:8080", "8080"));
-    insta::assert_snapshot!("bad_bind_name", errors_with("127.0.0.1:8080", "localhost:8080"));
-    insta::assert_snapshot!("bad_endpoint", errors_with("[10.0.0.2:9001]", "[\"http://10.0.0.2:9001/\"]"));
-    insta::assert_snapshot!("bad_duration", errors_after("shutdown: {grace: 20 parsecs}\n"));
-    insta::assert_snapshot!("bad_duration_without_unit", errors_after("shutdown: {grace: 20}\n"));
-    insta::assert_snapshot!("bad_size", errors_after("injection: {max_bytes: 4 cups}\n"));
-    insta::assert_snapshot!("bad_network", errors_after("context: {trusted_proxies: [10.0.0.0/33]}\n"));
-    insta::assert_snapshot!("bad_regex", errors_with("{path_prefix: /shop}", "{path_regex: '/(a|b'}"));
-    insta::assert_snapshot!(
-        "huge_regex",
-        errors_with("{path_prefix: /shop}", "{path_regex: '(\\w{100}){100}'}")
-    );
-    insta::assert_snapshot!("bad_method", errors_with("{path_prefix: /shop}", "{method: get}"));
-    insta::assert_snapshot!("bad_status", errors_with("    service: shop\n", "    respond: {status: 99}\n"));
-    insta::assert_snapshot!(
-        "bad_header_name",
-        errors_after("    request_headers: {remove: [\"x debug\"]}\n")
-    );
-    insta::assert_snapshot!(
-        "bad_header_value",
-        errors_after("    request_headers: {set: {x-a: \"a\\nb\"}}\n")
-    );
-    insta::assert_snapshot!(
-        "bad_host",
-        errors_with("{path_prefix: /shop}", "{host: \"shop.example.org:80\"}")
-    );
-    insta::assert_snapshot!("bad_path", errors_with("{path_prefix: /shop}", "{path_prefix: shop}"));
-    insta::assert_snapshot!(
-        "path_never_normal",
-        errors_with("{path_prefix: /shop}", "{path: /shop/../cart}")
-    );
-    insta::assert_snapshot!("bad_choice", errors_after("flags: {fractional: v4}\n"));
-    insta::assert_snapshot!("bad_prefix", errors_after("injection: {prefix: X_Flag}\n"));
-    insta::assert_snapshot!("greedy_prefix", errors_after("injection: {prefix: x-}\n"));
-    insta::assert_snapshot!(
-        "weight_zero",
-        errors_with("[10.0.0.2:9001]", "[{address: \"10.0.0.2:9001\", weight: 0}]")
-    );
-}
-
-#[test]
-fn errors_of_references() {
-    insta::assert_snapshot!("unknown_service", errors_with("    service: shop", "    service: shp"));
-    insta::assert_snapshot!("unknown_default", errors_with("default: stable", "default: stabel"));
-    insta::assert_snapshot!(
-        "unknown_version",
-        errors_with("{flag: shop-version}", "{flag: shop-version, values: {true: canari, false: v42}}")
-    );
-    insta::assert_snapshot!("repeated_route", errors_after("  - {name: shop, respond: {}}\n"));
-    insta::assert_snapshot!(
-        "repeated_endpoint",
-        errors_with("[10.0.0.2:9001]", "[10.0.0.2:9001, 10.0.0.2:9001]")
-    );
-    insta::assert_snapshot!("no_endpoint", errors_with("[10.0.0.2:9001]", "[]"));
-    insta::assert_snapshot!("taken_address", errors_after("probes: {bind: 127.0.0.1:8080}\n"));
-    insta::assert_snapshot!("open_admin", errors_after("admin: {bind: 0.0.0.0:9901}\n"));
-    insta::assert_snapshot!("weak_token", errors_after("admin: {bind: 0.0.0.0:9901, token: letmein}\n"));
-    insta::assert_snapshot!(
-        "certificate_without_key",
-        errors_with(
-            "  - bind: 127.0.0.1:8080",
-            "  - bind: 127.0.0.1:8080\n    tls: {certificates: [{cert: a.pem}]}"
-        )
-    );
-    insta::assert_snapshot!(
-        "two_certificates",
-        errors_with(
-            "  - bind: 127.0.0.1:8080",
-            "  - bind: 127.0.0.1:8080\n    tls: {certificates: [{cert: a, key: b}, {cert: c, key: d}]}"
-        )
-    );
-    insta::assert_snapshot!(
-        "rewrite_without_prefix",
-        errors_with("{path_prefix: /shop}", "{path: /shop}\n    rewrite: {prefix: /}")
-    );
-    insta::assert_snapshot!(
-        "reserved_header",
-        errors_after("    request_headers: {set: {X_Flag_Beta: \"on\"}}\n")
-    );
-    insta::assert_snapshot!(
-        "framing_header",
-        errors_after("    request_headers: {set: {Content-Length: \"0\"}}\n")
-    );
-    insta::assert_snapshot!(
-        "host_cookie_with_domain",
-        errors_after("context: {targeting_key: [{visitor_cookie: {domain: example.org}}]}\n")
-    );
-    insta::assert_snapshot!(
-        "built_in_attribute",
-        errors_after("context: {attributes: {header.x-a: {header: x-a}}}\n")
-    );
-}
-
-#[test]
-fn errors_of_the_environment() {
-    insta::assert_snapshot!("variable_not_set", errors_with("127.0.0.1:8080", "${ADDRESS}:8080"));
-    insta::assert_snapshot!("variable_of_the_wrong_kind", errors_with("127.0.0.1:8080", "${ADMIN_TOKEN}"));
-    insta::assert_snapshot!("variable_never_closed", errors_with("127.0.0.1:8080", "${ADDRESS"));
-}
-
-#[test]
-fn all_errors_at_once() {
-    insta::assert_snapshot!(errors(include_str!("fixtures/many_errors.yaml")));
+    #[test]
+    fn any_mangled_line_is_answered(line in any::<prop::sample::Index>(), with in "[-a-z0-9:,{}\\[\\]&*!|>'\"%@#?~ \t$./]{0,12}") {
+        let mut lines: Vec<&str> = EVERY_KEY.lines().collect();
+        let line = line.index(lines.len());
+        lines[line] = &with;
+        is_answered(&lines.join("\n"));
+    }
 }

@@ -112,7 +112,7 @@ mod tests {
         let many: Vec<String> = (0..63).map(|n| format!("k{n}=v")).collect();
         let text = merged(&[&many.join(",")], &["flag.a=1", "flag.b=2"]).unwrap();
         assert!(text.ends_with("k62=v,flag.a=1"), "{text}");
-        let long = format!("k={}", "v".repeat(8180));
+        let long = format!("k={}", "v".repeat(8184));
         assert_eq!(merged(&[&long], &["flag.a=1", "f=1"]).unwrap(), format!("{long},f=1"));
     }
 }

@@ -109,3 +109,100 @@ fn push_member<'a>(
     }
     text.push_str(", ");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::decide;
+    use super::*;
+    use crate::snapshot::fixture::{facts, headers, snapshot};
+
+    const FLAGS: &str = r#"{"flags":{
+        "checkout.version":{"state":"ENABLED","variants":{"canary":"canary","stable":"stable"},"defaultVariant":"canary"},
+        "price":{"state":"ENABLED","variants":{"high":{"eur":12.5,"für":"é"}},"defaultVariant":"high"},
+        "2nd":{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off"},
+        "share":{"state":"ENABLED","variants":{"some":0.125,"x \"y\"":3},"defaultVariant":"x \"y\""},
+        "off":{"state":"DISABLED","variants":{"on":true},"defaultVariant":"on"}}}"#;
+    const ROUTE: &str =
+        "    version: {flag: checkout.version}\n    inject: [checkout.version, price, 2nd, share, off]";
+
+    fn told(
+        form: &str,
+        attempt: impl FnOnce(VersionId) -> Attempt,
+        received: &[(&str, &str)],
+    ) -> Vec<String> {
+        let snapshot = snapshot(&format!("injection: {{as: [{form}]}}"), ROUTE, FLAGS);
+        let fields = headers(received);
+        let decision = decide(&snapshot, &facts(&snapshot, "/", &fields), 0, 0);
+        let mut told = Vec::new();
+        let version = decision.target.unwrap().version;
+        decision_headers(&snapshot, &decision, attempt(version), &fields, |name, value| {
+            let value = value.to_str().unwrap().replace(snapshot.revision.as_str(), "REV");
+            told.push(format!("{name}: {value}"));
+        });
+        told
+    }
+
+    fn first(version: VersionId) -> Attempt {
+        Attempt { version, why: None }
+    }
+
+    /// The default, after the decided version could not be reached.
+    fn second(_: VersionId) -> Attempt {
+        Attempt { version: VersionId(0), why: Some("connect") }
+    }
+
+    #[test]
+    fn each_flag_with_a_value_has_a_field() {
+        assert_eq!(
+            told("headers", first, &[]),
+            [
+                "x-flag-checkout-version: canary",
+                "x-flag-price: {\"eur\":12.5,\"f\\u00fcr\":\"\\u00e9\"}",
+                "x-flag-2nd: false",
+                "x-flag-share: 3",
+            ]
+        );
+    }
+
+    #[test]
+    fn after_a_fallback_the_version_flag_tells_the_default() {
+        let told = told("headers", second, &[]);
+        assert_eq!(told[0], "x-flag-checkout-version: stable");
+        assert_eq!(told[2], "x-flag-2nd: false");
+    }
+
+    #[test]
+    fn the_dictionary_is_rfc_9651() {
+        let one = told("dictionary", first, &[]);
+        assert_eq!(
+            one,
+            [
+                "flag-decisions: checkout-version=\"canary\";v=\"canary\";r=static, *2nd=?0;v=\"off\";r=static, \
+              share=3;v=\"x \\\"y\\\"\";r=static, *rev=\"REV\""
+            ]
+        );
+        let parsed = sfv::Parser::new(one[0].split_once(": ").unwrap().1).parse::<sfv::Dictionary>();
+        assert_eq!(parsed.unwrap().len(), 4);
+    }
+
+    #[test]
+    fn the_dictionary_says_what_served_after_a_fallback() {
+        let one = told("dictionary", second, &[]);
+        assert!(
+            one[0].starts_with(
+                "flag-decisions: checkout-version=\"stable\";v=\"canary\";r=static;served=\"stable\";why=connect, "
+            ),
+            "{one:?}"
+        );
+    }
+
+    #[test]
+    fn baggage_carries_variants_percent_encoded() {
+        assert_eq!(
+            told("baggage", first, &[("baggage", "tenant=a, flag.price=cheap")]),
+            [
+                "baggage: tenant=a,flag.checkout-version=canary,flag.price=high,flag.2nd=off,flag.share=x%20%22y%22"
+            ]
+        );
+    }
+}

@@ -117,7 +117,8 @@ fn head(sink: &mut impl Sink, major: u8, argument: u64) {
 
 fn float(sink: &mut impl Sink, number: f64) {
     // 2^63 and 2^64 are exact floats, and 2^64 - 1 is not: the next float below 2^64 is the last one that fits.
-    if number.fract() == 0.0 && (-9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&number) {
+    if number.fract() == 0.0 && (-9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&number)
+    {
         integer(sink, number as i128);
     } else if let Some(half) = half(number) {
         sink.put(&[0xf9]);
@@ -205,7 +206,7 @@ mod tests {
             ("18446744073709549568.0", "1bfffffffffffff800"),
             ("18446744073709551616.0", "fa5f800000"),
             ("-9223372036854775808.0", "3b7fffffffffffffff"),
-            (r#"{"aa":1,"b":2}"#, "a2616202626161" ),
+            (r#"{"aa":1,"b":2}"#, "a2616202626161"),
         ] {
             let hex = if json.starts_with('{') { format!("{hex}01") } else { hex.to_owned() };
             assert_eq!(encoded(&serde_json::from_str(json).expect("a vector is JSON")), hex, "{json}");

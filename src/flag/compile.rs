@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::fault::{Fault, did_you_mean, push_index, push_key, quoted};
+use super::fault::{Fault, Step, did_you_mean, join, quoted};
 use super::operators::fractional;
 use super::rule::{
-    Answer, Each, Expr, FORMS, Fractional, Literal, Lookup, Missing, MissingNames, OPS, Op, Split, is_operator,
+    Answer, Each, Expr, FORMS, Fractional, Literal, Lookup, Missing, MissingNames, OPS, Op, Split,
+    is_operator,
 };
 use super::variants::VariantNames;
 use super::{Reads, Slot, Value};
@@ -95,11 +96,6 @@ struct Compiler<'r> {
     local: bool,
 }
 
-enum Step<'r> {
-    Key(&'r str),
-    Index(usize),
-}
-
 impl<'r> Compiler<'r> {
     /// `tail` is whether the value becomes the result of the rule.
     fn expr(&mut self, json: &'r Json, tail: bool) -> Expr {
@@ -162,7 +158,11 @@ impl<'r> Compiler<'r> {
         if let Json::Object(map) = json
             && let Some(operator) = map.keys().find(|key| is_operator(key))
         {
-            let found = format!("an object with {} keys is a constant, so its {} is never run", map.len(), quoted(operator));
+            let found = format!(
+                "an object with {} keys is a constant, so its {} is never run",
+                map.len(),
+                quoted(operator)
+            );
             self.warn(|path| Fault::warning(path, found).expected("one operator an object"));
         }
         Expr::Literal(self.constant(json, tail))
@@ -177,7 +177,9 @@ impl<'r> Compiler<'r> {
             };
             let fix = json.as_str().and_then(|name| did_you_mean(name, self.variants.names()));
             self.warn(|path| {
-                Fault::warning(path, found).expected("the name of a variant, or null for the default").maybe_fix(fix)
+                Fault::warning(path, found)
+                    .expected("the name of a variant, or null for the default")
+                    .maybe_fix(fix)
             });
         }
         Literal { json: json.clone(), answer }
@@ -198,7 +200,8 @@ impl<'r> Compiler<'r> {
             return Expr::Literal(self.constant(&Json::String(self.flag_key.to_owned()), false));
         }
         let default = args.get(1).filter(|default| !default.is_null());
-        let default = default.map(|json| Box::new(self.within(Step::Index(1), |this| this.expr(json, false))));
+        let default =
+            default.map(|json| Box::new(self.within(Step::Index(1), |this| this.expr(json, false))));
         Expr::Var(lookup, default)
     }
 
@@ -221,7 +224,12 @@ impl<'r> Compiler<'r> {
                 Lookup::Whole(path.into())
             }
             "" => {
-                self.reads = Reads { everything: true, timestamp: true, targeting_key: true, ..std::mem::take(&mut self.reads) };
+                self.reads = Reads {
+                    everything: true,
+                    timestamp: true,
+                    targeting_key: true,
+                    ..std::mem::take(&mut self.reads)
+                };
                 Lookup::Whole(path.into())
             }
             _ if path.starts_with("$flagd.") || path.starts_with("targetingKey.") => Lookup::Nothing,
@@ -308,7 +316,8 @@ impl<'r> Compiler<'r> {
         let mut table = Vec::with_capacity(buckets.len());
         let mut sum = 0_u64;
         for (at, bucket) in buckets.iter().enumerate() {
-            let literal = bucket.as_array().map_or_else(|| constant(bucket), |parts| parts.iter().all(constant));
+            let literal =
+                bucket.as_array().map_or_else(|| constant(bucket), |parts| parts.iter().all(constant));
             if !literal {
                 return Split::Computed(self.buckets(buckets, skip, tail));
             }
@@ -330,7 +339,10 @@ impl<'r> Compiler<'r> {
         }
         let fixed = table.into_iter().enumerate().map(|(at, (end, variant))| {
             let place = Step::Index(at + skip);
-            (end as u32, self.within(place, |this| this.within(Step::Index(0), |this| this.constant(variant, tail))))
+            (
+                end as u32,
+                self.within(place, |this| this.within(Step::Index(0), |this| this.constant(variant, tail))),
+            )
         });
         Split::Fixed(fixed.collect())
     }
@@ -339,7 +351,9 @@ impl<'r> Compiler<'r> {
     fn buckets(&mut self, buckets: &'r [Json], skip: usize, tail: bool) -> Box<[Expr]> {
         let compile = |(at, json): (usize, &'r Json)| {
             self.within(Step::Index(at + skip), |this| match json {
-                Json::Array(parts) => Expr::List(this.each(parts, |this, at, part| this.expr(part, tail && at == 0))),
+                Json::Array(parts) => {
+                    Expr::List(this.each(parts, |this, at, part| this.expr(part, tail && at == 0)))
+                }
                 other => this.expr(other, false),
             })
         };
@@ -348,7 +362,9 @@ impl<'r> Compiler<'r> {
 
     fn bad_bucket(&mut self, bucket: &Json) {
         let found = format!("{} is no bucket, so nobody falls into any", quoted(&bucket.to_string()));
-        self.warn(|path| Fault::warning(path, found).expected("[variant] or [variant, weight], the weight a whole number"));
+        self.warn(|path| {
+            Fault::warning(path, found).expected("[variant] or [variant, weight], the weight a whole number")
+        });
     }
 
     fn values(&mut self, args: &'r [Json]) -> Box<[Expr]> {
@@ -363,7 +379,11 @@ impl<'r> Compiler<'r> {
         }
     }
 
-    fn each<T>(&mut self, items: &'r [Json], mut compile: impl FnMut(&mut Self, usize, &'r Json) -> T) -> Box<[T]> {
+    fn each<T>(
+        &mut self,
+        items: &'r [Json],
+        mut compile: impl FnMut(&mut Self, usize, &'r Json) -> T,
+    ) -> Box<[T]> {
         let items = items.iter().enumerate();
         items.map(|(at, item)| self.within(Step::Index(at), |this| compile(this, at, item))).collect()
     }
@@ -381,17 +401,11 @@ impl<'r> Compiler<'r> {
     }
 
     fn warn(&mut self, fault: impl FnOnce(String) -> Fault) {
-        let mut path = self.at.to_owned();
-        for step in &self.trail {
-            match step {
-                Step::Key(key) => push_key(&mut path, key),
-                Step::Index(index) => push_index(&mut path, *index),
-            }
-        }
-        let fault = fault(path);
+        let fault = fault(join(self.at, &self.trail));
         // More than a few help nobody, but an error is never lost among warnings.
         const FAULTS: usize = 20;
-        let first_error = fault.severity == Severity::Error && self.faults.iter().all(|known| known.severity != Severity::Error);
+        let first_error = fault.severity == Severity::Error
+            && self.faults.iter().all(|known| known.severity != Severity::Error);
         if self.faults.len() < FAULTS || first_error {
             self.faults.push(fault);
         }

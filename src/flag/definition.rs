@@ -102,7 +102,13 @@ pub struct Reader<'d> {
 
 impl<'d> Reader<'d> {
     /// Checks one flag. Any error among the faults means that there is no definition.
-    pub fn read(&mut self, key: &str, json: &'d Json, path: &str, faults: &mut Vec<Fault>) -> Option<Definition> {
+    pub fn read(
+        &mut self,
+        key: &str,
+        json: &'d Json,
+        path: &str,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Definition> {
         let before = faults.len();
         check_name("a flag key", key, path, faults);
         let Json::Object(flag) = json else {
@@ -148,13 +154,19 @@ impl<'d> Reader<'d> {
                 // Which hash it will be makes no difference to whether it compiles.
                 let version = FractionalVersion::default();
                 let names = VariantNames::of(definition);
-                faults.extend(compile(&rule, &path, &definition.key, &names, version, &mut self.paths).faults);
+                faults
+                    .extend(compile(&rule, &path, &definition.key, &names, version, &mut self.paths).faults);
                 Some(rule)
             }
         }
     }
 
-    fn metadata(&self, flag: &Map<String, Json>, path: &str, faults: &mut Vec<Fault>) -> BTreeMap<String, Json> {
+    fn metadata(
+        &self,
+        flag: &Map<String, Json>,
+        path: &str,
+        faults: &mut Vec<Fault>,
+    ) -> BTreeMap<String, Json> {
         let mut merged = self.metadata.clone();
         merged.extend(metadata(flag.get("metadata"), &member(path, "metadata"), faults));
         merged
@@ -174,8 +186,11 @@ pub fn metadata(json: Option<&Json>, path: &str, faults: &mut Vec<Fault>) -> BTr
                         metadata.insert(key.clone(), value.clone());
                     }
                     Json::Array(_) | Json::Object(_) => faults.push(
-                        Fault::warning(member(path, key), format!("metadata that is {}, left out", kind(value)))
-                            .expected("a boolean, a string or a number"),
+                        Fault::warning(
+                            member(path, key),
+                            format!("metadata that is {}, left out", kind(value)),
+                        )
+                        .expected("a boolean, a string or a number"),
                     ),
                 }
             }

@@ -50,13 +50,22 @@ pub struct Document {
 impl Document {
     /// Parses a whole document. `Err` when nothing of it can be used: no JSON or YAML, `flags` missing or of the wrong
     /// type, over a limit. `file` is only named in problems.
-    pub fn parse(file: &str, text: &str, format: Format, limits: &FlagLimits) -> Result<Document, Vec<Problem>> {
+    pub fn parse(
+        file: &str,
+        text: &str,
+        format: Format,
+        limits: &FlagLimits,
+    ) -> Result<Document, Vec<Problem>> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let source = Source { file: file.into(), text, format };
         if text.len() > limits.document_bytes {
             let found = format!("the document has {} bytes", text.len());
             let expected = format!("at most {} (`document_bytes`)", limits.document_bytes);
-            return Err(vec![problem(ProblemKind::Document, None, Fault::error("", found).expected(expected))]);
+            return Err(vec![problem(
+                ProblemKind::Document,
+                None,
+                Fault::error("", found).expected(expected),
+            )]);
         }
         let read = match format {
             // Rules have their own, tighter limits; this keeps one flag from growing while it is read.
@@ -90,17 +99,21 @@ fn root(json: &Json) -> Result<Root<'_>, Fault> {
     };
     let mut faults = Vec::new();
     let flags = match root.get("flags") {
-        Some(Json::Object(flags)) => flags.iter().map(|(key, flag)| (member("flags", key), key.as_str(), flag)).collect(),
+        Some(Json::Object(flags)) => {
+            flags.iter().map(|(key, flag)| (member("flags", key), key.as_str(), flag)).collect()
+        }
         Some(Json::Array(flags)) => flags.iter().enumerate().map(|(at, flag)| listed(at, flag)).collect(),
         Some(other) => {
             let found = format!("`flags` is {}", kind(other));
-            return Err(Fault::error("flags", found).expected("an object of flags by key, or a list of flags"));
+            return Err(
+                Fault::error("flags", found).expected("an object of flags by key, or a list of flags")
+            );
         }
         None => {
             let fix = did_you_mean("flags", root.keys().map(String::as_str));
-            return Err(Fault::error("", "the document has no `flags`").expected("an object with the key `flags`").maybe_fix(
-                fix.map(|near| near.replace("did you mean", "is this meant to be `flags`:")),
-            ));
+            return Err(Fault::error("", "the document has no `flags`")
+                .expected("an object with the key `flags`")
+                .maybe_fix(fix.map(|near| near.replace("did you mean", "is this meant to be `flags`:"))));
         }
     };
     let evaluators = match root.get("$evaluators") {
@@ -150,19 +163,23 @@ impl Source<'_> {
                 }
                 None => reader.read(key, json, &path, &mut faults),
             };
-            let (errors, mild): (Vec<_>, _) = faults.into_iter().partition(|fault| fault.severity == Severity::Error);
+            let (errors, mild): (Vec<_>, _) =
+                faults.into_iter().partition(|fault| fault.severity == Severity::Error);
             warnings.extend(mild);
             if read.contains_key(key) {
                 warnings.push(repeated(path.clone(), key));
             }
             read.insert(key, (path, definition, errors));
         }
-        let paths = read.values().flat_map(|(path, _, errors)| errors.iter().map(|fault| &fault.path).chain([path]));
+        let paths =
+            read.values().flat_map(|(path, _, errors)| errors.iter().map(|fault| &fault.path).chain([path]));
         let paths = paths.chain(warnings.iter().map(|fault| &fault.path));
         let places = Places::find(&self.file, self.text, self.format, paths);
         let problem = |fault: Fault| problem(ProblemKind::Definition, places.of(&fault.path), fault);
         let flags = read.into_iter().map(|(key, (path, definition, errors))| match definition {
-            Some(definition) => (key.into(), Ok(Arc::new(Definition { place: places.of(&path), ..definition }))),
+            Some(definition) => {
+                (key.into(), Ok(Arc::new(Definition { place: places.of(&path), ..definition })))
+            }
             None => (key.into(), Err(errors.into_iter().map(problem).collect())),
         });
         Document { flags: flags.collect(), warnings: warnings.into_iter().map(problem).collect() }
@@ -171,7 +188,8 @@ impl Source<'_> {
     /// A fault of the document as a whole.
     fn refusal(&self, fault: Fault) -> Vec<Problem> {
         let places = Places::find(&self.file, self.text, self.format, [&fault.path]);
-        let place = places.of(&fault.path).unwrap_or_else(|| Lines::new(&self.file, self.text).place(1, 1, 1));
+        let place =
+            places.of(&fault.path).unwrap_or_else(|| Lines::new(&self.file, self.text).place(1, 1, 1));
         vec![problem(ProblemKind::Document, Some(place), fault)]
     }
 

@@ -205,7 +205,9 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
 
     /// Null and the empty text are missing.
     fn missing(&mut self, missing: &'e Missing, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
-        let is_missing = |value: &Value| matches!(value, Value::Null) || matches!(value, Value::Text(text) if text.is_empty());
+        let is_missing = |value: &Value| {
+            matches!(value, Value::Null) || matches!(value, Value::Text(text) if text.is_empty())
+        };
         let mut absent = Vec::new();
         let mut names = 0;
         match &missing.names {
@@ -225,7 +227,11 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
                     let list = value.len().filter(|_| at == 0);
                     for index in 0..list.unwrap_or(1) {
                         self.spend(1)?;
-                        let name = if list.is_some() { value.item(index).unwrap_or_default() } else { value.clone() };
+                        let name = if list.is_some() {
+                            value.item(index).unwrap_or_default()
+                        } else {
+                            value.clone()
+                        };
                         names += 1;
                         if is_missing(&self.named(&name.text(), *local, scope)) {
                             absent.push(name);
@@ -246,7 +252,13 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         Ok(Value::List(absent))
     }
 
-    fn each(&mut self, each: Each, list: &'e Expr, body: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
+    fn each(
+        &mut self,
+        each: Each,
+        list: &'e Expr,
+        body: &'e Expr,
+        scope: Option<&Scope<'e>>,
+    ) -> Result<Value<'e>> {
         let list = self.eval(list, scope)?;
         let mut made = Vec::new();
         let count = list.len().unwrap_or(0);
@@ -273,7 +285,11 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         })
     }
 
-    fn reduce(&mut self, [list, body, initial]: &'e [Expr; 3], scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
+    fn reduce(
+        &mut self,
+        [list, body, initial]: &'e [Expr; 3],
+        scope: Option<&Scope<'e>>,
+    ) -> Result<Value<'e>> {
         let list = self.eval(list, scope)?;
         let mut accumulator = self.eval(initial, scope)?;
         for index in 0..list.len().unwrap_or(0) {
@@ -346,7 +362,12 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
     }
 
     /// The hash of what is split; none without a targeting key, or when the unit cannot be one.
-    fn hash(&mut self, split: &'e Fractional, unit: &Value<'e>, scope: Option<&Scope<'e>>) -> Result<Option<u32>> {
+    fn hash(
+        &mut self,
+        split: &'e Fractional,
+        unit: &Value<'e>,
+        scope: Option<&Scope<'e>>,
+    ) -> Result<Option<u32>> {
         if *unit != Value::Null {
             self.witness.note(|| format!("unit {}", super::trace::show(unit)));
             return Ok(fractional::explicit(split.version, unit));

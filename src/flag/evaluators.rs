@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::fault::{Fault, did_you_mean, quoted};
+use super::fault::{Fault, Step, did_you_mean, join, quoted};
 use crate::config::FlagLimits;
 
 /// Nesting that is refused whatever the limits say: an evaluation recurses as deep as its rule.
@@ -26,8 +26,10 @@ struct Resolver<'s, 'd> {
     evaluators: &'s Evaluators<'d>,
     path: &'s str,
     values: usize,
+    /// Where in the rule itself we are; inside an evaluator it stays at the reference.
+    trail: Vec<Step<'d>>,
     /// Names of the evaluators being put in.
-    within: Vec<&'d str>,
+    inside: Vec<&'d str>,
 }
 
 impl<'d> Evaluators<'d> {
@@ -39,7 +41,8 @@ impl<'d> Evaluators<'d> {
 
     /// A rule with every reference put in. `path` is the rule's path, for the fault.
     pub fn resolve(&mut self, rule: &'d Json, path: &str) -> Result<Json, Fault> {
-        let mut resolver = Resolver { evaluators: self, path, values: 0, within: Vec::new() };
+        let mut resolver =
+            Resolver { evaluators: self, path, values: 0, trail: Vec::new(), inside: Vec::new() };
         let resolved = resolver.copy(rule, 1);
         let values = resolver.values;
         self.left = self.left.saturating_sub(values);
@@ -52,13 +55,15 @@ impl<'d> Resolver<'_, 'd> {
     fn copy(&mut self, json: &'d Json, depth: usize) -> Result<Json, Fault> {
         self.count(depth)?;
         match json {
-            Json::Object(map) if map.len() == 1 && map.contains_key("$ref") => self.put_in(&map["$ref"], depth),
+            Json::Object(map) if map.len() == 1 && map.contains_key("$ref") => {
+                self.within(Step::Key("$ref"), |this| this.put_in(&map["$ref"], depth))
+            }
             Json::Object(map) => {
                 let copy = map.iter().map(|(key, value)| {
-                    let value = match value {
-                        Json::Array(items) => self.list(items, depth),
-                        other => self.copy(other, depth + 1),
-                    };
+                    let value = self.within(Step::Key(key), |this| match value {
+                        Json::Array(items) => this.list(items, depth),
+                        other => this.copy(other, depth + 1),
+                    });
                     value.map(|value| (key.clone(), value))
                 });
                 copy.collect::<Result<_, _>>().map(Json::Object)
@@ -70,26 +75,43 @@ impl<'d> Resolver<'_, 'd> {
 
     fn list(&mut self, items: &'d [Json], depth: usize) -> Result<Json, Fault> {
         self.count(depth)?;
-        items.iter().map(|item| self.copy(item, depth + 1)).collect::<Result<_, _>>().map(Json::Array)
+        let copy = items.iter().enumerate();
+        let copy = copy.map(|(at, item)| self.within(Step::Index(at), |this| this.copy(item, depth + 1)));
+        copy.collect::<Result<_, _>>().map(Json::Array)
+    }
+
+    fn within<T>(&mut self, step: Step<'d>, work: impl FnOnce(&mut Self) -> T) -> T {
+        if self.inside.is_empty() {
+            self.trail.push(step);
+            let done = work(self);
+            self.trail.pop();
+            done
+        } else {
+            work(self)
+        }
+    }
+
+    fn fault(&self, found: impl Into<String>) -> Fault {
+        Fault::error(join(self.path, &self.trail), found)
     }
 
     fn put_in(&mut self, name: &Json, depth: usize) -> Result<Json, Fault> {
         let Some(name) = name.as_str() else {
-            return Err(Fault::error(self.path, "a `$ref` that is no text").expected("the name of an evaluator"));
+            return Err(self.fault("a `$ref` that is no text").expected("the name of an evaluator"));
         };
         let Some((name, evaluator)) = self.evaluators.by_name.get_key_value(name) else {
             let fix = did_you_mean(name, self.evaluators.by_name.keys().map(String::as_str));
             let found = format!("there is no evaluator {}", quoted(name));
-            return Err(Fault::error(self.path, found).expected("a name under `$evaluators`").maybe_fix(fix));
+            return Err(self.fault(found).expected("a name under `$evaluators`").maybe_fix(fix));
         };
-        if self.within.contains(&name.as_str()) {
-            let chain: Vec<_> = self.within.iter().copied().chain([name.as_str()]).map(quoted).collect();
+        if self.inside.contains(&name.as_str()) {
+            let chain: Vec<_> = self.inside.iter().copied().chain([name.as_str()]).map(quoted).collect();
             let found = format!("evaluators refer to each other in a circle: {}", chain.join(" → "));
-            return Err(Fault::error(self.path, found));
+            return Err(self.fault(found));
         }
-        self.within.push(name);
+        self.inside.push(name);
         let copy = self.copy(evaluator, depth);
-        self.within.pop();
+        self.inside.pop();
         copy
     }
 
@@ -98,14 +120,16 @@ impl<'d> Resolver<'_, 'd> {
         self.values += 1;
         if depth > max_depth + 1 {
             let found = format!("the rule is nested more than {max_depth} operators deep");
-            return Err(Fault::error(self.path, found).expected("fewer levels, or a greater `rule_depth` (at most 128)"));
+            return Err(self.fault(found).expected("fewer levels, or a greater `rule_depth` (at most 128)"));
         }
         if self.values > max_values {
             let found = format!("the rule has more than {max_values} values with its `$ref`s put in");
-            return Err(Fault::error(self.path, found).expected("a smaller rule, or a greater `rule_nodes`"));
+            return Err(self.fault(found).expected("a smaller rule, or a greater `rule_nodes`"));
         }
         if self.values > left {
-            return Err(Fault::error(self.path, "all rules of this document together are too large with their `$ref`s put in"));
+            return Err(
+                self.fault("all rules of this document together are too large with their `$ref`s put in")
+            );
         }
         Ok(())
     }

@@ -67,6 +67,25 @@ pub fn push_index(path: &mut String, index: usize) {
     let _ = write!(path, "[{index}]");
 }
 
+/// One step down a path that is only written when there is a fault.
+#[derive(Debug, Clone, Copy)]
+pub enum Step<'d> {
+    Key(&'d str),
+    Index(usize),
+}
+
+/// A path with these steps after it.
+pub fn join(path: &str, steps: &[Step]) -> String {
+    let mut path = path.to_owned();
+    for step in steps {
+        match step {
+            Step::Key(key) => push_key(&mut path, key),
+            Step::Index(index) => push_index(&mut path, *index),
+        }
+    }
+    path
+}
+
 /// A text in quotes, with control characters escaped and a long tail cut.
 pub fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
@@ -82,7 +101,9 @@ pub fn did_you_mean<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -
         return None;
     }
     let fold = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
-    let near = known.into_iter().map(|name| (strsim::normalized_damerau_levenshtein(&fold(found), &fold(name)), name));
+    let near = known
+        .into_iter()
+        .map(|name| (strsim::normalized_damerau_levenshtein(&fold(found), &fold(name)), name));
     let (score, name) = near.max_by(|left, right| left.0.total_cmp(&right.0))?;
     (score >= 0.5).then(|| format!("did you mean {}?", quoted(name)))
 }

@@ -177,7 +177,7 @@ impl<'t> Walk<'t> {
             return self.skip();
         }
         if !path.is_empty() {
-            let mark = key.unwrap_or_else(|| self.mark(1));
+            let mark = key.unwrap_or_else(|| self.mark_item());
             places.see(path, mark);
         }
         if !matches!(opening, Some(b'{' | b'[')) {
@@ -197,13 +197,12 @@ impl<'t> Walk<'t> {
             }
             let mut key = None;
             if opening == Some(b'{') {
+                let mark = self.mark_item();
                 let start = self.at;
                 self.skip();
                 let token = self.text.get(start..self.at).unwrap_or_default();
                 let Ok(name) = serde_json::from_str::<String>(token) else { return };
-                let stop = std::mem::replace(&mut self.at, start);
-                key = Some(self.mark(token.chars().count() as u32));
-                self.at = stop;
+                key = Some(mark);
                 push_key(path, &name);
             } else {
                 push_index(path, index);
@@ -225,7 +224,8 @@ impl<'t> Walk<'t> {
                 b'"' => self.string(),
                 _ => {
                     let rest = &self.text.as_bytes()[self.at..];
-                    let end = rest.iter().position(|byte| b",:]}[{\"\n\r\t ".contains(byte)).unwrap_or(rest.len());
+                    let end =
+                        rest.iter().position(|byte| b",:]}[{\"\n\r\t ".contains(byte)).unwrap_or(rest.len());
                     self.at += end;
                 }
             }
@@ -256,6 +256,17 @@ impl<'t> Walk<'t> {
 
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// The place of the scalar that starts here, or of a bracket.
+    fn mark_item(&mut self) -> (u32, u32, u32) {
+        let (start, mut width) = (self.at, 1);
+        if !matches!(self.peek(), Some(b'{' | b'[')) {
+            self.skip();
+            width = self.text.get(start..self.at).map_or(1, |token| token.chars().count() as u32);
+            self.at = start;
+        }
+        self.mark(width)
     }
 
     /// Line, column and width here; counted on from the last place, so that a whole walk counts the text once.

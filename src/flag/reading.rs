@@ -47,11 +47,13 @@ pub fn read(text: &str, flag_values: usize) -> Result<Reading, Unreadable> {
     };
     let mut reader = serde_json::Deserializer::from_str(text);
     let seed = Seed { state: &mut state, level: 0, place: Place::Root };
-    let json = seed.deserialize(&mut reader).and_then(|json| reader.end().map(|()| json)).map_err(|error| {
-        let message = error.to_string();
-        let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message).to_owned();
-        Unreadable { line: error.line() as u32, column: error.column() as u32, message }
-    })?;
+    let json =
+        seed.deserialize(&mut reader).and_then(|json| reader.end().map(|()| json)).map_err(|error| {
+            let message = error.to_string();
+            let message =
+                message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message).to_owned();
+            Unreadable { line: error.line() as u32, column: error.column() as u32, message }
+        })?;
     Ok(Reading { json, repeated: state.repeated, oversized: state.oversized })
 }
 
@@ -109,7 +111,9 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
         };
         self.state.left = left;
         let over = match self.state.left_in_flag.checked_sub(1) {
-            _ if self.level > MAX_LEVELS => Some(format!("nested more than {MAX_LEVELS} lists and objects deep")),
+            _ if self.level > MAX_LEVELS => {
+                Some(format!("nested more than {MAX_LEVELS} lists and objects deep"))
+            }
             None => Some(format!("larger than {} values", self.state.flag_values)),
             Some(left) => {
                 self.state.left_in_flag = left;

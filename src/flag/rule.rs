@@ -205,7 +205,9 @@ impl Op {
 impl Each {
     /// The operator of that name.
     pub fn named(name: &str) -> Option<Each> {
-        [Each::Map, Each::Filter, Each::All, Each::None, Each::Some].into_iter().find(|each| each.name() == name)
+        [Each::Map, Each::Filter, Each::All, Each::None, Each::Some]
+            .into_iter()
+            .find(|each| each.name() == name)
     }
 
     /// As it is written in a rule.

@@ -9,9 +9,7 @@ use super::eval::{BUDGET, Machine};
 use super::rule::{Answer, Expr};
 use super::trace::{Recorder, Witness};
 use super::variants::VariantNames;
-use super::{
-    Context, Definition, Entry, ErrorCode, FlagId, FlagState, Reason, Resolution, Slot, VariantId,
-};
+use super::{Context, Definition, Entry, ErrorCode, FlagId, FlagState, Reason, Resolution, Slot, VariantId};
 use crate::config::{FractionalVersion, Severity};
 
 /// The compiled flags.
@@ -74,7 +72,8 @@ impl FlagSet {
             Entry::Broken(why) => Flag::broken(key, why),
         });
         let flags: Vec<_> = flags.collect();
-        let by_key = flags.iter().enumerate().map(|(at, flag)| (flag.key.clone(), FlagId(at as u32))).collect();
+        let by_key =
+            flags.iter().enumerate().map(|(at, flag)| (flag.key.clone(), FlagId(at as u32))).collect();
         FlagSet { flags, by_key, paths: paths.into_list() }
     }
 
@@ -155,22 +154,38 @@ impl Flag {
         self.broken.as_deref()
     }
 
-    fn compile(key: &Arc<str>, definition: &Arc<Definition>, version: FractionalVersion, paths: &mut Paths) -> Flag {
+    fn compile(
+        key: &Arc<str>,
+        definition: &Arc<Definition>,
+        version: FractionalVersion,
+        paths: &mut Paths,
+    ) -> Flag {
         let names = VariantNames::of(definition);
         let default = definition.default_variant;
         let (rule, reads) = match (&definition.targeting, definition.state) {
             (_, FlagState::Disabled) => (Rule::Settled(None, Reason::Disabled, None), Reads::default()),
-            (None, _) if default.is_some() => (Rule::Settled(default, Reason::Static, None), Reads::default()),
+            (None, _) if default.is_some() => {
+                (Rule::Settled(default, Reason::Static, None), Reads::default())
+            }
             (None, _) => (Rule::Settled(None, Reason::Default, None), Reads::default()),
             (Some(targeting), _) => {
-                let Compiled { expr, reads, faults } = compile(targeting, "targeting", key, &names, version, paths);
+                let Compiled { expr, reads, faults } =
+                    compile(targeting, "targeting", key, &names, version, paths);
                 if let Some(fault) = faults.iter().find(|fault| fault.severity == Severity::Error) {
                     return Flag::broken(key, &Arc::from(format!("{}: {}", fault.path, fault.found)));
                 }
                 (Rule::Run(expr), reads)
             }
         };
-        Flag { key: key.clone(), definition: Some(definition.clone()), reads, broken: None, names, default, rule }
+        Flag {
+            key: key.clone(),
+            definition: Some(definition.clone()),
+            reads,
+            broken: None,
+            names,
+            default,
+            rule,
+        }
     }
 
     fn broken(key: &Arc<str>, why: &Arc<str>) -> Flag {
@@ -191,7 +206,8 @@ impl Flag {
             Rule::Run(rule) => {
                 let whole = OnceCell::new();
                 let (flag_key, variants) = (&*self.key, &self.names);
-                let mut machine = Machine { context, flag_key, variants, whole: &whole, witness, budget: BUDGET };
+                let mut machine =
+                    Machine { context, flag_key, variants, whole: &whole, witness, budget: BUDGET };
                 match machine.resolve(rule) {
                     Ok(Answer::Variant(variant)) => (Some(variant), Reason::TargetingMatch, None),
                     Ok(Answer::Default) => (self.default, Reason::Default, None),
@@ -207,11 +223,14 @@ impl Flag {
         let what = match (&self.rule, self.why_broken()) {
             (_, Some(why)) => format!("there is no usable definition: {why}"),
             (Rule::Run(_), _) => "the rule's result".to_owned(),
-            (Rule::Settled(..), _) if resolution.reason == Reason::Disabled => "the flag is disabled".to_owned(),
+            (Rule::Settled(..), _) if resolution.reason == Reason::Disabled => {
+                "the flag is disabled".to_owned()
+            }
             (Rule::Settled(..), _) => "there is no targeting".to_owned(),
         };
         let variant = resolution.variant.and_then(|variant| self.variant_name(variant));
-        let variant = variant.map_or("no variant".to_owned(), |name| format!("variant {}", super::fault::quoted(name)));
+        let variant =
+            variant.map_or("no variant".to_owned(), |name| format!("variant {}", super::fault::quoted(name)));
         let error = resolution.error.map(|code| format!(", {}", code.as_str())).unwrap_or_default();
         Step { depth: 0, what, result: format!("{variant}, {}{error}", resolution.reason.as_str()) }
     }

@@ -57,7 +57,11 @@ impl Witness for &mut Recorder<'_> {
         if step < STEPS {
             let mut what = String::new();
             tell(&mut what, expr, self.paths);
-            self.steps.push(Step { depth: self.open.len() - 1, what: cut(what), result: "not finished".to_owned() });
+            self.steps.push(Step {
+                depth: self.open.len() - 1,
+                what: cut(what),
+                result: "not finished".to_owned(),
+            });
         }
         step
     }
@@ -147,7 +151,8 @@ fn tell(out: &mut String, expr: &Expr, paths: &[Arc<str>]) {
                     let mut start = 0;
                     for (at, (end, literal)) in table.iter().enumerate().take(20) {
                         let comma = if at == 0 { "" } else { ", " };
-                        let _ = write!(out, "{comma}[{}, {}]", show(&Value::from(&literal.json)), end - start);
+                        let _ =
+                            write!(out, "{comma}[{}, {}]", show(&Value::from(&literal.json)), end - start);
                         start = *end;
                     }
                 }

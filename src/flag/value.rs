@@ -216,9 +216,14 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_javascript_writes_them() {
-        for (number, text) in
-            [(1.0, "1"), (-0.0, "0"), (0.1, "0.1"), (1e21, "1e+21"), (1e20, "100000000000000000000"), (1e-7, "1e-7")]
-        {
+        for (number, text) in [
+            (1.0, "1"),
+            (-0.0, "0"),
+            (0.1, "0.1"),
+            (1e21, "1e+21"),
+            (1e20, "100000000000000000000"),
+            (1e-7, "1e-7"),
+        ] {
             assert_eq!(text_of(number), text);
         }
         assert_eq!(text_of(f64::NAN), "");

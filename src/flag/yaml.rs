@@ -24,7 +24,11 @@ pub fn read(text: &str) -> Result<Reading, Unreadable> {
 
 fn unreadable(error: &ScanError) -> Unreadable {
     let marker = error.marker();
-    Unreadable { line: marker.line() as u32, column: marker.col() as u32 + 1, message: error.info().to_owned() }
+    Unreadable {
+        line: marker.line() as u32,
+        column: marker.col() as u32 + 1,
+        message: error.info().to_owned(),
+    }
 }
 
 fn at(span: &Span, message: String) -> Unreadable {
@@ -71,7 +75,9 @@ impl Builder {
                 {
                     match &*text {
                         "<<" => return Err("a merge key, which is not supported".to_owned()),
-                        _ if map.contains_key(&*text) => return Err(format!("the key {} a second time", quoted(&text))),
+                        _ if map.contains_key(&*text) => {
+                            return Err(format!("the key {} a second time", quoted(&text)));
+                        }
                         _ => open.key = Some(text.into_owned()),
                     }
                     return Ok(());
@@ -108,7 +114,11 @@ impl Builder {
 
     fn count(&mut self, values: usize) -> Result<(), String> {
         self.values += values;
-        if self.values > MAX_VALUES { Err(format!("more than {MAX_VALUES} values in one document")) } else { Ok(()) }
+        if self.values > MAX_VALUES {
+            Err(format!("more than {MAX_VALUES} values in one document"))
+        } else {
+            Ok(())
+        }
     }
 
     fn put(&mut self, value: Json, anchor: usize, size: usize) -> Result<(), String> {

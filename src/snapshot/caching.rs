@@ -63,3 +63,43 @@ impl CachePlan {
         HeaderValue::from_str(&names.join(", ")).map_or(CachePlan::Private, CachePlan::Vary)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::fixture::snapshot;
+
+    fn plan(targeting: &str, caching: &str) -> CachePlan {
+        let flag = format!(
+            r#"{{"flags":{{"v":{{"state":"ENABLED","variants":{{"a":"canary","b":"stable"}},"defaultVariant":"b","targeting":{targeting}}}}}}}"#
+        );
+        snapshot("", &format!("    version: {{flag: v}}\n    caching: {caching}"), &flag).plans[0]
+            .caching
+            .clone()
+    }
+
+    fn vary(names: &'static str) -> CachePlan {
+        CachePlan::Vary(HeaderValue::from_static(names))
+    }
+
+    #[test]
+    fn inputs_that_a_cache_can_see_are_named_and_others_make_it_private() {
+        let cases = [
+            ("{}", CachePlan::Untouched),
+            (r#"{"if":[{"==":[{"var":"header.x-b"},{"var":"header.X-A"}]},"a"]}"#, vary("x-a, x-b")),
+            (r#"{"if":[{"var":"cookie.beta"},"a",{"var":"user_agent"},"b"]}"#, vary("cookie, user-agent")),
+            (r#"{"fractional":[["a",1],["b",1]]}"#, vary("cookie, x-user")),
+            (r#"{"if":[{"var":"client_ip"},"a",{"var":"header.x-a"},"b"]}"#, CachePlan::Private),
+            (r#"{"if":[{"<":[{"var":"$flagd.timestamp"},5]},"a"]}"#, CachePlan::Private),
+            (r#"{"if":[{"var":"path"},"a"]}"#, CachePlan::Private),
+        ];
+        for (targeting, expected) in cases {
+            assert_eq!(plan(targeting, "auto"), expected, "{targeting}");
+        }
+    }
+
+    #[test]
+    fn off_is_off() {
+        assert_eq!(plan(r#"{"if":[{"var":"client_ip"},"a"]}"#, "off"), CachePlan::Untouched);
+    }
+}

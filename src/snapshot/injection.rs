@@ -204,3 +204,61 @@ impl Budget<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::ProblemKind;
+    use crate::snapshot::fixture::snapshot;
+
+    fn injected(extra: &str, inject: &str, flags: &[(&str, &str)]) -> (Vec<String>, Vec<ProblemKind>) {
+        let flags: Vec<String> = flags
+            .iter()
+            .map(|(key, value)| {
+                format!(r#""{key}":{{"state":"ENABLED","variants":{{"on":{value}}},"defaultVariant":"on"}}"#)
+            })
+            .collect();
+        let snapshot = snapshot(
+            extra,
+            &format!("    inject: [{inject}]"),
+            &format!(r#"{{"flags":{{{}}}}}"#, flags.join(",")),
+        );
+        let forward = snapshot.plans[0].forward.as_ref().unwrap();
+        let names = forward.injections.flags.iter().map(|flag| flag.name.to_string()).collect();
+        (names, snapshot.problems.iter().map(|problem| problem.kind).collect())
+    }
+
+    #[test]
+    fn two_flags_that_fold_to_one_name_are_reported_and_the_first_travels() {
+        let (names, problems) = injected("", "a.b, A_b, a.b", &[("a.b", "1"), ("A_b", "2")]);
+        assert_eq!(names, ["x-flag-a-b"]);
+        assert_eq!(problems, [ProblemKind::HeaderCollision]);
+    }
+
+    #[test]
+    fn what_cannot_stand_in_a_field_does_not_travel() {
+        for value in [r#""a\r\nx-evil: 1""#, r#""grün""#, r#"" a""#, r#""\u0000""#] {
+            let (names, problems) = injected("", "a, b", &[("a", value), ("b", "true")]);
+            assert_eq!(names, ["x-flag-b"], "{value}");
+            assert_eq!(problems, [ProblemKind::Unsendable], "{value}");
+        }
+    }
+
+    #[test]
+    fn the_budget_is_taken_in_the_order_written() {
+        let long = format!("\"{}\"", "v".repeat(100));
+        let flags = [("a", "true"), ("b", long.as_str()), ("c", "true")];
+        let (names, problems) = injected("injection: {max_bytes: 64}", "a, b, c", &flags);
+        assert_eq!(names, ["x-flag-a", "x-flag-c"]);
+        assert_eq!(problems, [ProblemKind::OverBudget]);
+        let (names, problems) = injected("injection: {max_fields: 2}", "a, b, c", &flags);
+        assert_eq!(names, ["x-flag-a", "x-flag-b"]);
+        assert_eq!(problems, [ProblemKind::OverBudget]);
+    }
+
+    #[test]
+    fn a_flag_that_is_missing_is_reported_and_the_others_travel() {
+        let (names, problems) = injected("", "a, gone", &[("a", "true")]);
+        assert_eq!(names, ["x-flag-a", "x-flag-gone"]);
+        assert_eq!(problems, [ProblemKind::MissingFlag]);
+    }
+}

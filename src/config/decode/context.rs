@@ -6,7 +6,7 @@ use http::HeaderName;
 
 use super::headers::{cookie_name, header_name};
 use super::scalar::{boolean, choice, duration, network, words};
-use super::{Decoder, Item};
+use super::{Decoder, Elsewhere, Item};
 use crate::config::context::{
     Attribute, AttributeSource, AttributeType, Context, KeySource, Mint, SameSite, VisitorCookie,
 };
@@ -164,6 +164,11 @@ fn header(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<(HeaderName, boo
     let mut fields = decoder.fields(&item)?;
     let name = fields.get("name", decoder, header_name);
     let trusted = fields.get("trusted", decoder, boolean);
+    if let (Some(true), Some(item)) = (trusted, fields.given("trusted")) {
+        let problem = item.problem("this header never counts: no proxy is trusted");
+        let problem = problem.with_expected("a network in `context.trusted_proxies`");
+        decoder.unless.push((Elsewhere::TrustedProxies, Problem { severity: Severity::Warning, ..problem }));
+    }
     Some((name?, trusted?))
 }
 
@@ -183,6 +188,16 @@ fn visitor_cookie(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<VisitorC
     let mint = fields.get("mint", decoder, |item, decoder| {
         choice(item, decoder, [("navigation", Mint::Navigation), ("always", Mint::Always)])
     });
+    let secure =
+        [("same_site", same_site == Some(SameSite::None)), ("partitioned", partitioned == Some(true))];
+    for (key, _) in secure.into_iter().filter(|(_, needed)| *needed) {
+        // Neither is so by default.
+        let Some(item) = fields.given(key) else { continue };
+        let problem = item.problem(format!("browsers refuse `{key}: {}` over plain HTTP", item.node.text()));
+        let problem = problem
+            .with_expected("a listener with `tls`, or a proxy in `context.trusted_proxies` that has it");
+        decoder.unless.push((Elsewhere::Tls, problem));
+    }
     let (name, domain_item) = (name?, fields.given("domain"));
     if let Some(domain) = domain_item.filter(|_| is_host_only(&name)) {
         let problem = domain.problem(format!("the cookie `{name}` cannot have a domain"));

@@ -9,7 +9,7 @@ use super::listener::{ADMIN, Binds, LISTENER, PROBES, admin, listeners, probes};
 use super::route::{ROUTE, Surroundings, routes};
 use super::scalar::{choice, duration, integer, path};
 use super::service::{Names, SERVICE, services};
-use super::{Decoder, Item};
+use super::{Decoder, Elsewhere, Item};
 use crate::config::reference::{Object, Type, default, optional, required};
 use crate::config::tree::Node;
 use crate::config::{AccessLog, Config, LogTarget, MetricsLimits, Paths};
@@ -125,13 +125,25 @@ pub fn file(root: &Node, decoder: &mut Decoder<'_>, hash: String) -> Option<Conf
     let assumed = injection.clone().unwrap_or_default();
     let around = Surroundings { names: &names, injection: &assumed, paths: paths.unwrap_or_default() };
     let routes = fields.get("routes", decoder, |item, decoder| routes(item, decoder, &around));
+    let (listeners, context) = (listeners?, context?);
+    let trusted = !context.trusted_proxies.is_empty();
+    let tls = trusted || listeners.iter().any(|listener| listener.tls.is_some());
+    for (elsewhere, problem) in std::mem::take(&mut decoder.unless) {
+        let there = match elsewhere {
+            Elsewhere::TrustedProxies => trusted,
+            Elsewhere::Tls => tls,
+        };
+        if !there {
+            decoder.report(problem);
+        }
+    }
     Some(Config {
-        listeners: listeners?,
+        listeners,
         probes,
         admin,
         state_dir,
         flags: flags?,
-        context: context?,
+        context,
         injection: injection?,
         services: services?,
         routes: routes?,

@@ -1,9 +1,9 @@
 //! Decodes how decisions travel, and guards the names they travel under.
 
 use super::scalar::{bad, boolean, choice, integer, size, text};
-use super::{Decoder, Item};
-use crate::config::Injection;
+use super::{Decoder, Elsewhere, Item};
 use crate::config::reference::{Object, Type, default};
+use crate::config::{Injection, Problem, Severity};
 
 pub static INJECTION: Object = Object {
     title: "Injection",
@@ -81,6 +81,13 @@ pub fn injection(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Injection
     let accept_from_trusted_proxies = fields.get("accept_from", decoder, |item, decoder| {
         choice(item, decoder, [("nobody", false), ("trusted_proxies", true)])
     });
+    if accept_from_trusted_proxies == Some(true)
+        && let Some(item) = fields.given("accept_from")
+    {
+        let problem = item.problem("no decision is ever accepted: no proxy is trusted");
+        let problem = problem.with_expected("a network in `context.trusted_proxies`");
+        decoder.unless.push((Elsewhere::TrustedProxies, Problem { severity: Severity::Warning, ..problem }));
+    }
     let client_version = fields.get("client_version", decoder, boolean);
     let forms = forms?;
     Some(Injection {

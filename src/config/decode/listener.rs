@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::scalar::{bind, name, path, token};
-use super::{Decoder, Item};
+use super::{Decoder, Item, map_key};
 use crate::config::Place;
 use crate::config::listener::{Admin, CertificateFiles, Listener, ListenerTls, Probes};
 use crate::config::reference::{Object, Type, optional, required};
@@ -171,6 +171,7 @@ pub fn admin(item: &Item<'_>, decoder: &mut Decoder<'_>, binds: &mut Binds) -> O
                 bind.port()
             ));
         problem.place = place;
+        problem.key = map_key(&item.key, "bind");
         decoder.report(problem);
     }
     Some(Admin { bind, token })

@@ -171,7 +171,7 @@ pub fn routes(item: &Item<'_>, decoder: &mut Decoder<'_>, around: &Surroundings<
 }
 
 fn forward(
-    fields: &mut super::Fields<'_>,
+    fields: &mut super::fields::Fields<'_>,
     decoder: &mut Decoder<'_>,
     around: &Surroundings<'_>,
     is_prefix: bool,

@@ -10,8 +10,8 @@ use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use super::{Decoder, Item, suggest};
-use crate::config::Name;
 use crate::config::reference::Type;
+use crate::config::{Name, Problem};
 
 /// Longest duration: ten years.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -72,7 +72,8 @@ pub fn integer<T: TryFrom<i64>>(item: &Item<'_>, decoder: &mut Decoder<'_>) -> O
     let inside = number.as_i64().filter(|number| (*min..=*max).contains(number));
     match inside.and_then(|number| T::try_from(number).ok()) {
         Some(number) => Some(number),
-        None => bad(item, decoder, None),
+        None if number.is_f64() => bad(item, decoder, None),
+        None => outside(item, decoder),
     }
 }
 
@@ -84,7 +85,8 @@ pub fn duration(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Duration> 
     let text = text(item, decoder)?;
     match humantime::parse_duration(text.trim()) {
         Ok(duration) if duration <= LONGEST && (*zero || !duration.is_zero()) => Some(duration),
-        _ => bad(item, decoder, None),
+        Ok(_) => outside(item, decoder),
+        Err(_) => bad(item, decoder, None),
     }
 }
 
@@ -95,9 +97,10 @@ pub fn size<T: TryFrom<u64>>(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Opti
         Some(Value::Number(number)) => number.as_u64(),
         _ => text(item, decoder)?.parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64()),
     };
-    match bytes.filter(|bytes| (*min..=*max).contains(bytes)).and_then(|bytes| T::try_from(bytes).ok()) {
-        Some(bytes) => Some(bytes),
-        None => bad(item, decoder, None),
+    let Some(bytes) = bytes else { return bad(item, decoder, None) };
+    match T::try_from(bytes) {
+        Ok(size) if (*min..=*max).contains(&bytes) => Some(size),
+        _ => outside(item, decoder),
     }
 }
 
@@ -216,12 +219,21 @@ pub fn value(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Value> {
 
 /// Reports that a scalar is none of its type.
 pub fn bad<T>(item: &Item<'_>, decoder: &mut Decoder<'_>, fix: Option<String>) -> Option<T> {
-    let problem = item.problem(format!("{} does not fit `{}`", shown(item), item.key));
-    let problem = problem.with_expected(item.is.describe());
-    decoder.report(match fix {
-        Some(fix) => problem.with_fix(fix),
-        None => problem,
-    });
+    let label = item.is.label();
+    let found = match item.is {
+        Type::Choice(_) | Type::Status([_, ..]) => format!("is no value of `{}`", item.key),
+        // What follows the comma are bounds.
+        _ => format!("is no {}", label.split(',').next().unwrap_or(&label)),
+    };
+    let problem = item.problem(format!("{} {found}", shown(item))).with_expected(item.is.describe());
+    decoder.report(Problem { fix, ..problem });
+    None
+}
+
+/// Reports that a number, a duration or a size is too small or too large.
+fn outside<T>(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<T> {
+    let problem = item.problem(format!("{} is out of range", shown(item)));
+    decoder.report(problem.with_expected(item.is.describe()));
     None
 }
 
@@ -238,11 +250,15 @@ pub fn shown(item: &Item<'_>) -> String {
 /// What mends a value of the wrong kind.
 pub fn fix_of_kind(item: &Item<'_>) -> Option<String> {
     let Some(scalar) = item.node.scalar() else {
-        let one = item.node.list().is_some_and(|items| items.len() == 1);
+        let one = item.node.list().is_some_and(|items| items.len() == 1) && !item.key.is_empty();
         return one.then(|| "write its one item without `[ ]` or `-`".to_owned());
     };
     match (item.is, scalar.value()) {
+        (_, Value::Null) if item.key.is_empty() => None,
         (_, Value::Null) => Some("give it a value, or remove the key".into()),
+        (Type::Choice(words), _) => {
+            suggest(scalar.shown(), words.iter().copied()).map(|meant| format!("write `{meant}`"))
+        }
         (Type::List(_), _) => Some(format!("write `[{}]`", scalar.shown())),
         (Type::Object(_) | Type::Map(..), _) => None,
         (Type::Bool | Type::Integer { .. } | Type::Status(_), Value::String(_)) if !scalar.plain => {

@@ -122,15 +122,9 @@ pub struct Names {
 impl Names {
     /// Collects them from the value of `services`.
     pub fn collect(services: Option<&Node>) -> Names {
-        let names = |node: Option<&Node>| -> Vec<(Name, Node)> {
-            let entries = node.and_then(Node::map).unwrap_or_default();
-            entries.iter().map(|entry| (Name::from(entry.key.text()), entry.value.clone())).collect()
-        };
-        let versions = |service: &Node| {
-            let versions = service.entry("versions").map(|entry| &entry.value);
-            names(versions).into_iter().map(|(name, _)| name).collect()
-        };
-        Names { services: names(services).into_iter().map(|(name, node)| (name, versions(&node))).collect() }
+        let services = services.and_then(Node::map).unwrap_or_default().iter();
+        let names = services.map(|service| (Name::from(service.key.text()), version_names(&service.value)));
+        Names { services: names.collect() }
     }
 
     /// All services, in the order of their indexes.
@@ -142,6 +136,12 @@ impl Names {
     pub fn versions(&self, service: usize) -> &[Name] {
         self.services.get(service).map_or(&[], |(_, versions)| versions)
     }
+}
+
+/// The names of a service's versions, in the order of their indexes.
+fn version_names(service: &Node) -> Vec<Name> {
+    let versions = service.entry("versions").and_then(|entry| entry.value.map()).unwrap_or_default();
+    versions.iter().map(|version| Name::from(version.key.text())).collect()
 }
 
 /// All services, in the order of the file.
@@ -157,12 +157,7 @@ fn service(key: &Item<'_>, item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option
     let mut fields = decoder.fields(item)?;
     let own = fields.get("timeouts", decoder, |item, decoder| timeouts(item, decoder, Timeouts::default()));
     let own = own.unwrap_or_default();
-    let known: Vec<Name> = fields
-        .given("versions")
-        .and_then(|item| {
-            item.node.map().map(|entries| entries.iter().map(|entry| entry.key.text().into()).collect())
-        })
-        .unwrap_or_default();
+    let known = version_names(item.node);
     let default =
         fields.get("default", decoder, |item, decoder| version_named(item, decoder, &known, key.node.text()));
     let versions = fields.get("versions", decoder, |item, decoder| {

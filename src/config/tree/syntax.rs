@@ -3,7 +3,11 @@
 use crate::config::{Place, Problem, ProblemKind};
 
 /// A syntax error as a problem.
-pub(super) fn problem(info: &str, place: Place, kind: ProblemKind) -> Problem {
+pub(super) fn problem(info: &str, mut place: Place, kind: ProblemKind) -> Problem {
+    // The parser stops behind the tab.
+    if let Some(tab) = place.text.chars().position(|c| c == '\t').filter(|_| info.contains("tabs")) {
+        place.column = tab as u32 + 1;
+    }
     let before: String = place.text.chars().take(place.column as usize).collect();
     let flow = before.contains(['{', '[']);
     let (found, fix) = if flow && before.contains("${") && !info.contains("quoted") {
@@ -20,11 +24,16 @@ pub(super) fn problem(info: &str, place: Place, kind: ProblemKind) -> Problem {
 
 /// The parser's message, told by what an author can see.
 fn explain(info: &str) -> (&str, Option<&str>) {
-    let table: [(&str, &str, &str); 11] = [
+    let table: [(&str, &str, &str); 12] = [
         (
             "mapping values are not allowed",
             "a `:` where no key can stand",
             "check the indentation, or quote a value that has `: ` in it",
+        ),
+        (
+            "did not find expected '-'",
+            "the indentation fits nothing above it",
+            "indent it like its neighbours",
         ),
         (
             "did not find expected key",

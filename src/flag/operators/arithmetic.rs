@@ -25,6 +25,7 @@ pub fn apply(op: Op, args: &[Value]) -> f64 {
 /// The greatest or least; NaN among them, or nothing, is NaN.
 fn extreme(numbers: impl Iterator<Item = f64>, pick: fn(f64, f64) -> f64) -> f64 {
     // `f64::max` alone would pass over NaN.
-    let either = |left: f64, right: f64| if left.is_nan() || right.is_nan() { f64::NAN } else { pick(left, right) };
+    let either =
+        |left: f64, right: f64| if left.is_nan() || right.is_nan() { f64::NAN } else { pick(left, right) };
     numbers.reduce(either).unwrap_or(f64::NAN)
 }

@@ -7,9 +7,8 @@ use crate::flag::Value;
 pub fn contains(args: &[Value]) -> bool {
     match args {
         [Value::Text(needle), Value::Text(haystack), ..] => haystack.contains(&**needle),
-        [needle, haystack @ (Value::Array(_) | Value::List(_)), ..] => {
-            (0..haystack.len().unwrap_or(0)).any(|index| haystack.item(index).is_some_and(|item| same(needle, &item)))
-        }
+        [needle, haystack @ (Value::Array(_) | Value::List(_)), ..] => (0..haystack.len().unwrap_or(0))
+            .any(|index| haystack.item(index).is_some_and(|item| same(needle, &item))),
         _ => false,
     }
 }

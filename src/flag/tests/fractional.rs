@@ -39,7 +39,8 @@ fn check(golden: &str, version: FractionalVersion, at_least: usize) {
         let weights = weights.list();
         let buckets = weights.iter().enumerate().map(|(index, weight)| json!([index.to_string(), weight]));
         let explicit = unit.iter().map(|unit| json!({"var": unit}));
-        let variants: serde_json::Map<_, _> = (0..weights.len()).map(|index| (index.to_string(), json!("value"))).collect();
+        let variants: serde_json::Map<_, _> =
+            (0..weights.len()).map(|index| (index.to_string(), json!("value"))).collect();
         let rule = json!({"fractional": explicit.chain(buckets).collect::<Vec<_>>()});
         let set = set(
             &json!({"flags": {&flag: {"state": "ENABLED", "variants": variants, "targeting": rule}}}),
@@ -86,7 +87,9 @@ fn the_testbeds_shorthand_vectors_hold() {
 #[test]
 fn the_testbeds_edge_hashes_fall_on_their_side() {
     let set = set(&on_off(json!({"fractional": [{"var": "key"}, ["on", 50], ["off", 50]]})), V2);
-    for (key, side) in [("ejOoVL", "on"), ("bY9fO-", "on"), ("SI7p-", "on"), ("6LvT0", "off"), ("ceQdGm", "off")] {
+    for (key, side) in
+        [("ejOoVL", "on"), ("bY9fO-", "on"), ("SI7p-", "on"), ("6LvT0", "off"), ("ceQdGm", "off")]
+    {
         assert_eq!(variant(&set, "flag", &json!({"key": key})), side, "{key}");
     }
 }
@@ -144,7 +147,11 @@ fn what_makes_no_sense_gives_the_default() {
         for (version, expected) in [(V2, v2), (V3, v3)] {
             let set = set(&on_off(json!({"fractional": rule})), version);
             let resolution = resolve(&set, "flag", &context);
-            let got = if resolution.reason == Reason::Default { "default" } else { variant(&set, "flag", &context) };
+            let got = if resolution.reason == Reason::Default {
+                "default"
+            } else {
+                variant(&set, "flag", &context)
+            };
             assert_eq!(got, expected, "{version:?} {rule}");
         }
     }
@@ -153,7 +160,12 @@ fn what_makes_no_sense_gives_the_default() {
 #[test]
 fn without_a_targeting_key_the_default_serves() {
     for rule in [json!([["on", 1]]), json!([["on", {"+": 1}]]), json!([{"var": "missing"}, ["on", 1]])] {
-        for context in [json!({}), json!({"targetingKey": ""}), json!({"targetingKey": 5}), json!({"targetingKey": null})] {
+        for context in [
+            json!({}),
+            json!({"targetingKey": ""}),
+            json!({"targetingKey": 5}),
+            json!({"targetingKey": null}),
+        ] {
             for version in [V2, V3] {
                 let set = set(&on_off(json!({"fractional": rule})), version);
                 assert_eq!(resolve(&set, "flag", &context).reason, Reason::Default, "{rule} {context}");
@@ -184,7 +196,8 @@ fn a_ramp_over_time_widens_from_nobody_to_all() {
             let attributes = json!({"targetingKey": format!("user-{user}")});
             let context = crate::flag::JsonContext { paths: set.paths(), attributes: &attributes, timestamp };
             let id = set.find("flag").expect("it exists");
-            let chosen = set.evaluate(id, &context).variant.and_then(|variant| set.get(id).variant_name(variant));
+            let chosen =
+                set.evaluate(id, &context).variant.and_then(|variant| set.get(id).variant_name(variant));
             chosen.is_some_and(|name| &**name == "on")
         });
         on.count()

@@ -118,7 +118,10 @@ fn a_trace_tells_operands_branch_unit_and_bucket() {
     let set = set(&on_off(rule), V3);
     let told = |context: &Json| -> Vec<String> {
         let steps = trace(&set, "flag", context);
-        steps.iter().map(|step| format!("{}{} = {}", "  ".repeat(step.depth), step.what, step.result)).collect()
+        steps
+            .iter()
+            .map(|step| format!("{}{} = {}", "  ".repeat(step.depth), step.what, step.result))
+            .collect()
     };
     assert_eq!(
         told(&json!({"header": {"x-canary": "always"}})),

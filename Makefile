@@ -1,0 +1,87 @@
+# The two that matter on a fresh machine with cargo: `make run` and `make test`. Each installs what it needs first.
+
+CARGO ?= cargo
+# What `make run` hands to the demo: `make run ARGS=--traffic`.
+ARGS ?=
+
+# command=package: Debian's name for what brings the command. Pingora's zlib-ng is built by cmake, ring and zstd by cc.
+RUN_NEEDS = cmake=cmake cc=gcc,libc6-dev
+# The tests send signals.
+TEST_NEEDS = $(RUN_NEEDS) kill=procps
+# Versions that build with the Rust of Cargo.toml; newer ones that are there already serve as well.
+NEXTEST = cargo-nextest@0.9.143
+DENY = cargo-deny@0.20.2
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# The dev profile: it builds in a third of the time of a release with fat LTO, and its dependencies are optimised, so that the
+# demo answers as quickly as anyone can type. Figures come from `make release` and `make bench`.
+.PHONY: run
+run: setup-run ## Start the demo: two versions of a service behind the gateway
+	$(CARGO) run --locked --bin flagway -- demo $(ARGS)
+
+.PHONY: test
+test: setup-test ## Run every test
+	$(CARGO) nextest run --locked
+	$(CARGO) test --locked --doc
+
+.PHONY: lint
+lint: setup-lint ## Check format, clippy and rustdoc; a warning is an error
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+
+.PHONY: bench
+bench: setup-run ## Time deciding and building snapshots (criterion)
+	$(CARGO) bench --locked --bench decide --bench publish
+
+.PHONY: cost
+cost: setup-run ## Count the gateway's instructions per request, with and without flags (callgrind)
+	@command -v valgrind >/dev/null || { echo "cost: valgrind is missing: apt-get install valgrind" >&2; exit 1; }
+	$(CARGO) bench --locked --bench cost
+
+.PHONY: release
+release: setup-run ## Build target/release/flagway: fat LTO, one codegen unit, minutes
+	$(CARGO) build --locked --release
+
+.PHONY: deny
+deny: ## Check licences, banned crates, sources and advisories (cargo-deny)
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "deny: installing $(DENY) with cargo"; $(CARGO) install $(DENY) --locked; }
+	$(CARGO) deny --locked check bans licenses sources
+	@if $(CARGO) deny fetch db >/dev/null 2>&1; then \
+		$(CARGO) deny --locked --offline check advisories; \
+	else \
+		echo "deny: the advisory database cannot be reached from here: advisories were NOT checked"; \
+	fi
+
+.PHONY: image
+image: ## Build the container image flagway:<version> (needs Docker)
+	docker build --tag flagway:$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1) .
+
+.PHONY: setup setup-run setup-test setup-lint
+setup: setup-test ## Install what `make run` and `make test` need (Debian)
+	@echo "setup: everything is there"
+
+setup-run:
+	@.ci/setup $(RUN_NEEDS)
+
+# Asked through cargo, which also finds what stands in its own bin folder but not on the PATH.
+setup-test:
+	@.ci/setup $(TEST_NEEDS)
+	@$(CARGO) nextest --version >/dev/null 2>&1 || { \
+		echo "setup: missing: cargo-nextest; installing with cargo: $(NEXTEST) (some minutes, once)"; \
+		$(CARGO) install $(NEXTEST) --locked; }
+
+# rustup's minimal profile leaves these two out.
+setup-lint: setup-run
+	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || { \
+		echo "setup: missing: rustfmt or clippy; installing with rustup"; \
+		rustup component add rustfmt clippy; }
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	$(CARGO) clean

@@ -1,0 +1,107 @@
+//! The demo: two versions and a gateway without a file, and commands to try that do what they promise.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{Client, Curl, Lines, command, eventually, words};
+
+/// A running demo; it is killed when dropped.
+struct Demo {
+    child: Child,
+    stdout: Lines,
+    stderr: Lines,
+    _home: tempfile::TempDir,
+}
+
+impl Demo {
+    fn start(arguments: &[&str]) -> Demo {
+        let home = tempfile::tempdir().unwrap();
+        let mut child = command(home.path())
+            .arg("demo")
+            .args(arguments)
+            .env("TMPDIR", home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let stdout = Lines::collect(child.stdout.take().expect("its stdout is ours"));
+        let stderr = Lines::collect(child.stderr.take().expect("its stderr is ours"));
+        let demo = Demo { child, stdout, stderr, _home: home };
+        eventually("five commands are printed", || demo.commands().len() >= 5);
+        demo
+    }
+
+    /// The curl commands that it prints.
+    fn commands(&self) -> Vec<Vec<String>> {
+        let lines = self.stdout.all().into_iter();
+        lines.filter_map(|line| Some(words(&line[line.find("curl ")?..]))).collect()
+    }
+
+    /// The folder with its files.
+    fn folder(&self) -> PathBuf {
+        let lines = self.stdout.all();
+        let mut paths = lines.iter().flat_map(|line| line.split([' ', '\'', '"', '`'])).map(PathBuf::from);
+        let has_flags = |path: &PathBuf| path.is_absolute() && path.join("flags.json").is_file();
+        paths.find(has_flags).unwrap_or_else(|| panic!("no folder is named:\n{}", lines.join("\n")))
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the demo\n{}\n--- its log\n{}", self.stdout.text(), self.stderr.text());
+        }
+    }
+}
+
+#[test]
+fn the_demo_runs_its_commands_work_and_its_files_are_reloaded() {
+    let demo = Demo::start(&[]);
+    let mut answers = Vec::new();
+    for command in demo.commands() {
+        let curl = Curl::parse(&command).unwrap_or_else(|error| panic!("{error}: {command:?}"));
+        let address: SocketAddr = curl.host().parse().expect("an address to try");
+        let response =
+            curl.send(&mut Client::new(address)).unwrap_or_else(|error| panic!("{error}: {command:?}"));
+        assert!(response.status < 400, "{command:?}: {response:?}");
+        answers.push(response.text());
+    }
+    answers.sort();
+    answers.dedup();
+    assert!(answers.len() >= 2, "more than one version answers: {answers:?}");
+
+    let flags = demo.folder().join("flags.json");
+    let text = std::fs::read_to_string(&flags).unwrap();
+    let before = demo.stdout.count();
+    std::fs::write(&flags, text.replace("\"ENABLED\"", "\"DISABLED\"")).unwrap();
+    let curl = |command: &[String]| {
+        let curl = Curl::parse(command).unwrap();
+        curl.send(&mut Client::new(curl.host().parse().unwrap())).map(|response| response.text())
+    };
+    eventually("with every flag disabled one version answers all that named a header", || {
+        let forced = demo.commands().into_iter().filter(|command| command.iter().any(|word| word == "-H"));
+        let mut answers: Vec<_> = forced.filter_map(|command| curl(&command).ok()).collect();
+        answers.dedup();
+        answers.len() == 1
+    });
+    assert!(demo.stdout.count() > before, "who goes where is shown live");
+}
+
+#[test]
+fn the_demo_sends_visitors_of_its_own() {
+    let demo = Demo::start(&["--traffic"]);
+    let before = demo.stdout.count();
+    eventually("visitors are shown", || demo.stdout.count() > before + 5);
+}
+
+#[test]
+fn the_demo_ends_on_sigint() {
+    let mut demo = Demo::start(&[]);
+    let kill = Command::new("kill").arg("-INT").arg(demo.child.id().to_string()).status();
+    assert!(kill.expect("kill runs").success());
+    eventually("it ended", || demo.child.try_wait().unwrap().is_some());
+}

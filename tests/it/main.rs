@@ -1,0 +1,23 @@
+//! The real binary against real peers: what a user, an operator and a service behind the door get to see.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by a panic")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests block threads of their own")]
+
+mod access_log;
+mod admin;
+mod caching;
+mod commands;
+mod context;
+mod decisions;
+mod demo;
+mod examples;
+mod injection;
+mod lifecycle;
+mod probes;
+mod reload;
+mod reload_under_load;
+mod routing;
+mod support;
+mod tls;
+mod upstreams;
+mod visitors;

@@ -1,0 +1,38 @@
+//! What the tests stand on: the real binary, recording upstreams, a client that sends exactly the bytes it is given.
+//!
+//! It asserts nothing of its own and sleeps for no fixed time: whatever is awaited is polled under a deadline.
+
+mod cli;
+mod client;
+mod curl;
+mod flags;
+mod gateway;
+mod h2c;
+mod lines;
+mod message;
+mod prometheus;
+mod proof;
+mod shop;
+mod tls;
+mod upstream;
+mod wait;
+
+pub use cli::{command, flagway};
+pub use client::{Client, Response};
+pub use curl::{Curl, words};
+pub use flags::{flag, flags, split};
+pub use gateway::{Gateway, Setup};
+pub use h2c::H2cUpstream;
+pub use lines::Lines;
+pub use message::{Recorded, lines as field_lines};
+pub use prometheus::Metrics;
+pub use shop::{Shop, one_route, opt_in, services, versions};
+pub use tls::Authority;
+pub use upstream::{Answer, Upstream};
+pub use wait::{eventually, within};
+
+/// An address of this machine where nothing listens: connecting is refused at once.
+pub const DEAD: &str = "127.0.0.1:1";
+
+/// Field lines of a request, as a table writes them.
+pub type Fields<'a> = &'a [(&'a str, &'a str)];
