@@ -169,7 +169,7 @@ impl Exchange {
         let config = &self.live.snapshot.config;
         let own = self.route()?.targeting_key.as_ref();
         match own.unwrap_or(&config.context.targeting_key).get(change.source)? {
-            KeySource::Visitor(cookie) => Some(set_cookie(cookie, &change, self.secure)),
+            KeySource::Visitor(cookie) => set_cookie(cookie, &change, self.secure),
             _ => None,
         }
     }

@@ -82,9 +82,10 @@ pub fn serve(server: Server) -> Result<(), String> {
     Ok(())
 }
 
-fn conf(threads: usize) -> ServerConf {
+fn conf(threads: Option<usize>) -> ServerConf {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     ServerConf {
-        threads: threads.max(1),
+        threads: threads.unwrap_or_else(cores),
         // Cheaper: a connection stays on the thread that took it.
         work_stealing: false,
         upstream_keepalive_pool_size: POOLED,
