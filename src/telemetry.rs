@@ -12,6 +12,7 @@ mod bounded;
 #[cfg(test)]
 mod fixture;
 mod limiter;
+mod rare;
 mod record;
 mod writer;
 

@@ -281,9 +281,12 @@ fn after_a_restart_the_last_good_flags_serve() {
     let running = folder.run();
     folder.replace("flags.json", &flags(7));
     let revision = running.next().revision.clone();
-    let kept = || Some(fs::read_dir(folder.at("state/flags")).ok()?.next()?.ok()?.path());
-    let holds = |path: PathBuf| fs::read_to_string(path).is_ok_and(|text| text.contains("\"generation\":7"));
-    running.until("kept", |_| kept().is_some_and(holds));
+    let is_kept = |path: &Path| {
+        let whole = path.extension().is_some_and(|extension| extension == "json");
+        whole && fs::read_to_string(path).is_ok_and(|text| text.contains("\"generation\":7"))
+    };
+    let files = || fs::read_dir(folder.at("state/flags")).into_iter().flatten().flatten();
+    running.until("kept", |_| files().any(|file| is_kept(&file.path())));
     for broken in ["", "{", r#"{"flags": {}}"#, r#"{"flags": {"shop-version": {"state": "ENABLED"}}}"#] {
         folder.replace("flags.json", broken);
         let (keeper, snapshot) = folder.open();

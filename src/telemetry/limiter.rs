@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
+
+use super::rare::Rare;
 
 /// One line in so long a time.
 const EVERY: Duration = Duration::from_secs(10);
@@ -41,20 +43,19 @@ pub(super) fn uptime() -> Duration {
 #[derive(Debug)]
 pub(super) struct Limiters {
     max: usize,
-    by_name: Mutex<HashMap<(String, &'static str), Arc<Limiter>>>,
+    by_name: Rare<HashMap<(String, &'static str), Arc<Limiter>>>,
     other: Arc<Limiter>,
 }
 
 impl Limiters {
     /// At most `max` limiters; what comes later shares one.
     pub(super) fn new(max: usize) -> Limiters {
-        Limiters { max, by_name: Mutex::default(), other: Arc::default() }
+        Limiters { max, by_name: Rare::default(), other: Arc::default() }
     }
 
     /// The limiter of that name.
     pub(super) fn get(&self, route: &str, kind: &'static str) -> Arc<Limiter> {
-        // Nothing in here panics half way through a change.
-        let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_name = self.by_name.lock();
         let full = by_name.len() >= self.max;
         let key = (route.to_owned(), kind);
         match by_name.get(&key) {
