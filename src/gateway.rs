@@ -16,7 +16,7 @@ mod forwarded;
 mod inbound;
 mod intake;
 pub mod live;
-mod namespace;
+pub mod namespace;
 mod outbound;
 mod proxy;
 mod redirect;
