@@ -179,7 +179,8 @@ mod tests {
 
     #[test]
     fn a_wrong_command_line_is_exit_code_2() {
-        for line in [&["flagway", "rum"][..], &["flagway", "run", "--fast"], &["flagway", "schema", "cofig"]] {
+        for line in [&["flagway", "rum"][..], &["flagway", "run", "--fast"], &["flagway", "schema", "cofig"]]
+        {
             assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2, "{line:?}");
         }
     }
