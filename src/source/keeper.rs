@@ -122,11 +122,12 @@ impl Keeper {
             }
         }
         self.sources.iter_mut().for_each(Kept::confirmed);
+        let published = accepted && self.rebuild(publish);
+        // Whoever sees a count sees the status that goes with it.
+        let problems = self.tell();
         if refused {
             self.count(Reload::Refused);
         }
-        let published = accepted && self.rebuild(publish);
-        let problems = self.tell();
         let (revision, flags) = (&self.snapshot.revision, self.snapshot.flags.len());
         if published {
             let seconds = begun.elapsed().as_secs_f64();
@@ -186,8 +187,8 @@ impl Keeper {
         let all = problems.iter().chain(&self.snapshot.problems);
         let number = all.clone().count();
         self.journal.tell(all);
-        self.status.sources.store(Arc::new(self.sources.iter().map(Kept::status).collect()));
         self.status.problems.store(Arc::new(problems));
+        self.status.sources.store(Arc::new(self.sources.iter().map(Kept::status).collect()));
         number
     }
 
