@@ -11,7 +11,7 @@ pub mod outcome;
 mod bounded;
 #[cfg(test)]
 mod fixture;
-mod limiter;
+pub mod limiter;
 mod rare;
 mod record;
 mod writer;

@@ -91,3 +91,116 @@ async fn explain(
     let live = api.live.load_full();
     Ok(Json(explain::explain(&live.snapshot, &asked, now, rand::random()).map_err(wrong)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use arc_swap::ArcSwap;
+    use axum::body::{Body, to_bytes};
+    use axum::http::{Request, Response};
+    use serde_json::{Value, json};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::gateway::Live;
+    use crate::telemetry::Metrics;
+
+    /// The API over the example of `conf/`.
+    fn api(token: Option<&str>) -> Router {
+        let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/flagway.yaml");
+        let checked = crate::source::check(&conf).expect("the example is good");
+        let status = Status { sources: ArcSwap::from_pointee(checked.sources), ..Status::default() };
+        let live = Live::new(checked.snapshot, &Metrics::new(100), None);
+        router(Arc::new(ArcSwap::from_pointee(live)), Arc::new(status), token.map(str::to_owned))
+    }
+
+    async fn ask(method: &str, path: &str, body: &str) -> (u16, Value) {
+        let request = Request::builder().method(method).uri(path).header("host", "localhost:9901");
+        let response = api(None).oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
+        read(response).await
+    }
+
+    async fn read(response: Response<Body>) -> (u16, Value) {
+        let status = response.status().as_u16();
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        assert_eq!(kind == "application/problem+json", status >= 400, "{status} {kind}");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn flags_are_listed_and_told_one_by_one() {
+        let (status, list) = ask("GET", "/api/v1/flags", "").await;
+        let keys: Vec<&Value> = list["flags"].as_array().unwrap().iter().map(|flag| &flag["key"]).collect();
+        assert_eq!((status, keys), (200, vec![&json!("checkout-version"), &json!("new-pricing")]));
+
+        let (status, flag) = ask("GET", "/api/v1/flags/new%2Dpricing", "").await;
+        assert_eq!((status, &flag["state"], &flag["routes"]), (200, &json!("ENABLED"), &json!(["checkout"])));
+        assert_eq!(flag["definition"]["defaultVariant"], "off");
+        assert_eq!(flag["reads"]["attributes"], json!(["country"]));
+
+        let (status, problem) = ask("GET", "/api/v1/flags/new-prizing", "").await;
+        assert_eq!(status, 404);
+        assert!(problem["detail"].as_str().unwrap().contains("did you mean `new-pricing`?"), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn the_snapshot_tells_its_revision_and_its_sources() {
+        let (status, told) = ask("GET", "/api/v1/snapshot", "").await;
+        assert_eq!(status, 200);
+        assert_eq!(told["revision"].as_str().unwrap().len(), 12);
+        assert_eq!(
+            (&told["fractional"], &told["flags"], &told["routes"]),
+            (&json!("v3"), &json!(2), &json!(1))
+        );
+        assert_eq!(told["sources"][0]["state"], "ready");
+    }
+
+    #[tokio::test]
+    async fn a_request_is_explained() {
+        let body =
+            json!({"url": "/checkout", "headers": [["cookie", "uid=sue"]], "at": 1_800_000_000}).to_string();
+        let (status, told) = ask("POST", "/api/v1/explain", &body).await;
+        assert_eq!((status, &told["version"], &told["at"]), (200, &json!("canary"), &json!(1_800_000_000)));
+        assert_eq!(told["targeting_key"]["source"], "cookie uid");
+        assert_eq!(told["headers"][0], json!(["x-flag-checkout-version", "canary"]));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_answered_is_a_problem() {
+        let long = format!("{{\"url\": \"/{}\"}}", "a".repeat(MAX_BODY));
+        let cases = [
+            ("GET", "/", "", 404),
+            ("GET", "/api/v1/flags/", "", 404),
+            ("DELETE", "/api/v1/flags", "", 405),
+            ("GET", "/api/v1/explain", "", 405),
+            ("POST", "/api/v1/explain", "", 400),
+            ("POST", "/api/v1/explain", "{\"url\": \"checkout\"}", 400),
+            ("POST", "/api/v1/explain", "{\"url\": \"/\", \"headers\": [[\"a b\", \"c\"]]}", 400),
+            ("POST", "/api/v1/explain", &long, 413),
+        ];
+        for (method, path, body, expected) in cases {
+            let (status, problem) = ask(method, path, body).await;
+            assert_eq!(
+                (status, problem["status"].as_u64()),
+                (expected, Some(u64::from(expected))),
+                "{method} {path}"
+            );
+            assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_guard_stands_before_everything() {
+        let ask = async |token, host: &str| {
+            let request =
+                Request::builder().uri("/nothing").header("host", host).body(Body::empty()).unwrap();
+            read(api(token).oneshot(request).await.unwrap()).await.0
+        };
+        assert_eq!(ask(None, "evil.example").await, 403);
+        assert_eq!(ask(Some("secret"), "localhost").await, 401);
+        assert_eq!(ask(None, "localhost").await, 404);
+    }
+}

@@ -225,10 +225,11 @@ impl FlagDetail {
         let state = status.problems.load();
         FlagDetail {
             flag: FlagView::new(snapshot, id, flag),
-            // It is JSON that we wrote ourselves; should it ever not be, a text is still true.
             definition: flag.definition.as_ref().map(|definition| {
+                // It is JSON that we wrote ourselves; should it ever not be, a text is still true.
                 let text = definition.canonical();
-                serde_json::from_str(&text).unwrap_or(Value::String(text))
+                let mut json = serde_json::from_str(&text).unwrap_or(Value::String(text));
+                json.get_mut(&*flag.key).map(Value::take).unwrap_or(json)
             }),
             reads: ReadsView {
                 attributes: flag

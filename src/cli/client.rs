@@ -69,6 +69,7 @@ impl Url {
         self.exchange(stream, call, deadline).map_err(|error| format!("{}: {error}", self.connect))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a command waits for its one answer, no request does")]
     fn connect(&self, deadline: Instant) -> Result<TcpStream, String> {
         let addresses =
             self.connect.to_socket_addrs().map_err(|error| format!("{}: {error}", self.connect))?;

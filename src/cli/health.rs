@@ -51,6 +51,7 @@ impl Health {
 }
 
 /// The address that a configuration gives the probes, as seen from this machine.
+#[expect(clippy::disallowed_methods, reason = "a configuration is read here, with its environment")]
 fn from_config(file: &Path) -> Result<String, Failure> {
     let name = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| format!("{name} cannot be read: {error}"))?;

@@ -184,11 +184,12 @@ impl Keeper {
         let configuration = self.config_problems.iter().chain(&self.current.warnings);
         let problems: Vec<_> =
             configuration.chain(self.sources.iter().flat_map(|source| &source.problems)).cloned().collect();
-        let all = problems.iter().chain(&self.snapshot.problems);
-        let number = all.clone().count();
-        self.journal.tell(all);
-        self.status.problems.store(Arc::new(problems));
+        let number = problems.len() + self.snapshot.problems.len();
+        let problems = Arc::new(problems);
+        self.status.problems.store(problems.clone());
         self.status.sources.store(Arc::new(self.sources.iter().map(Kept::status).collect()));
+        // Last: who reads of a problem in the log finds it in the status.
+        self.journal.tell(problems.iter().chain(&self.snapshot.problems));
         number
     }
 

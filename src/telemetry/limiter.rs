@@ -12,7 +12,7 @@ const EVERY: Duration = Duration::from_secs(10);
 
 /// One kind of line.
 #[derive(Debug, Default)]
-pub(super) struct Limiter {
+pub struct Limiter {
     /// Milliseconds of [`uptime`] from which the next line may pass.
     next: AtomicU64,
     held: AtomicU64,
@@ -20,7 +20,7 @@ pub(super) struct Limiter {
 
 impl Limiter {
     /// `Some(lines held back since the last one)` when a line may be written now.
-    pub(super) fn pass(&self, now: Duration) -> Option<u64> {
+    pub fn pass(&self, now: Duration) -> Option<u64> {
         let now = now.as_millis() as u64;
         let next = self.next.load(Relaxed);
         let open = now >= next
@@ -34,7 +34,7 @@ impl Limiter {
 }
 
 /// Time since the first call in this process: what a [`Limiter`] reckons with.
-pub(super) fn uptime() -> Duration {
+pub fn uptime() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     START.elapsed()
 }

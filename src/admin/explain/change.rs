@@ -16,57 +16,92 @@ pub fn otherwise(flag: Option<&Flag>, resolved: &Resolved, steps: &[Step], key: 
     let Some(definition) = &flag.definition else {
         return vec!["mend its definition: none was ever good".to_owned()];
     };
-    let mut told = Vec::new();
+    let variant = resolved.variant.and_then(|variant| flag.variant_name(variant));
+    let mut walk = Walk { steps, variant: variant.map(|name| &**name), told: Vec::new() };
     match (resolved.reason, &definition.targeting) {
-        (Reason::Disabled, _) => told.push("set its state to ENABLED".to_owned()),
-        (_, None) => told.push("change its defaultVariant, or give it a targeting".to_owned()),
-        (_, Some(rule)) => walk(rule, steps, 0, &mut told),
+        (Reason::Disabled, _) => walk.told.push("set its state to ENABLED".to_owned()),
+        (_, None) => walk.told.push("change its defaultVariant, or give it a targeting".to_owned()),
+        (_, Some(rule)) => walk.rule(rule, 0),
     }
     if flag.reads.targeting_key
         && resolved.reason != Reason::Disabled
         && let Some(key) = key.filter(|key| key.source.is_none())
     {
-        told.push(match key.sources.is_empty() {
+        walk.told.push(match key.sources.is_empty() {
             true => "configure `context.targeting_key`: nobody has a key".to_owned(),
             false => format!("send a targeting key: {}", key.sources.join(", or ")),
         });
     }
-    told
+    walk.told
 }
 
-/// Follows the branch that was taken, and tells what would have led off it. `at` is the rule's own step.
-fn walk(rule: &Value, steps: &[Step], at: usize, told: &mut Vec<String>) {
-    let Some((operator, arguments)) = operation(rule) else { return };
-    match (operator, arguments) {
-        ("if" | "?:", Value::Array(arguments)) => branches(arguments, steps, at, told),
-        ("fractional", _) => {
-            if let Some(step) = steps.get(at).filter(|step| step.result.contains("bucket")) {
-                told.push(format!("another targeting key, or other weights: this one got {}", step.result));
+/// Follows the branches that were taken, and tells what would have led off them.
+struct Walk<'a> {
+    steps: &'a [Step],
+    /// What came out: a way to the same is no change.
+    variant: Option<&'a str>,
+    told: Vec<String>,
+}
+
+impl Walk<'_> {
+    /// `at` is the rule's own step.
+    fn rule(&mut self, rule: &Value, at: usize) {
+        match operation(rule) {
+            Some(("if" | "?:", Value::Array(arguments))) => self.branches(arguments, at),
+            Some(("fractional", Value::Array(arguments))) => self.split(arguments, at),
+            _ => {}
+        }
+    }
+
+    fn branches(&mut self, arguments: &[Value], at: usize) {
+        let steps = self.steps;
+        let mut children = children(steps, at);
+        let mut pairs = arguments.chunks_exact(2);
+        for pair in pairs.by_ref() {
+            let [condition, then] = pair else { return };
+            // A constant condition takes no step, and nothing about a request can change it.
+            let Some(step) = operation(condition).and_then(|_| children.next()) else { return };
+            if !is_falsy(&steps[step].result) {
+                self.told.push(format!("`{}` would have to be false", steps[step].what));
+                return self.rule(then, children.next().unwrap_or(usize::MAX));
+            }
+            if then.as_str().is_none_or(|then| Some(then) != self.variant) {
+                let outcome = outcome(then);
+                self.told.push(format!("for {outcome}: `{}` would have to be true", steps[step].what));
             }
         }
-        _ => {}
+        if let [last] = pairs.remainder() {
+            self.rule(last, children.next().unwrap_or(usize::MAX));
+        }
+    }
+
+    fn split(&mut self, arguments: &[Value], at: usize) {
+        let Some((_, bucket)) = self.steps.get(at).and_then(|step| step.result.split_once("bucket ")) else {
+            return;
+        };
+        let bucket = bucket.split([';', ',', ')']).next().unwrap_or(bucket);
+        self.told.push(match shares(arguments) {
+            Some(shares) => format!(
+                "another targeting key, or other weights: this one is in bucket {bucket}, and {shares}"
+            ),
+            None => format!("another targeting key, or other weights: this one is in bucket {bucket}"),
+        });
     }
 }
 
-fn branches(arguments: &[Value], steps: &[Step], at: usize, told: &mut Vec<String>) {
-    let mut children = children(steps, at);
-    let mut pairs = arguments.chunks_exact(2);
-    for pair in pairs.by_ref() {
-        let [condition, then] = pair else { return };
-        // A constant condition takes no step, and nothing about a request can change it.
-        if operation(condition).is_none() {
-            return;
+/// `` `canary` has 0 to 9, `stable` has 10 to 99 ``, when all weights are constants.
+fn shares(arguments: &[Value]) -> Option<String> {
+    let mut start = 0u64;
+    let mut told = Vec::new();
+    for part in arguments.iter().filter_map(Value::as_array) {
+        let end = start.checked_add(part.get(1).map_or(Some(1), Value::as_u64)?)?;
+        let name = part.first()?.as_str().unwrap_or("the default variant");
+        if end > start {
+            told.push(format!("`{name}` has {start} to {}", end - 1));
         }
-        let Some(step) = children.next() else { return };
-        if !is_falsy(&steps[step].result) {
-            told.push(format!("`{}` would have to be false", steps[step].what));
-            return walk(then, steps, children.next().unwrap_or(usize::MAX), told);
-        }
-        told.push(format!("for {}: `{}` would have to be true", outcome(then), steps[step].what));
+        start = end;
     }
-    if let [last] = pairs.remainder() {
-        walk(last, steps, children.next().unwrap_or(usize::MAX), told);
-    }
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 /// The steps right under a step.
@@ -110,16 +145,17 @@ mod tests {
     }
 
     fn walked(rule: &Value, steps: &[Step]) -> Vec<String> {
-        let mut told = Vec::new();
-        walk(rule, steps, 0, &mut told);
-        told
+        let mut walk = Walk { steps, variant: Some("stable"), told: Vec::new() };
+        walk.rule(rule, 0);
+        walk.told
     }
 
     #[test]
     fn conditions_on_the_way_and_the_bucket_are_told() {
         let rule = json!({"if": [
             {"==": [{"var": "header.x-canary"}, "always"]}, "canary",
-            {"==": [{"var": "header.x-canary"}, "never"]}, null,
+            {"==": [{"var": "header.x-canary"}, "never"]}, "stable",
+            {"==": [{"var": "header.x-canary"}, "no"]}, null,
             {"fractional": [["canary", 1], ["stable", 99]]}]});
         let steps = [
             step(0, "if", "\"stable\""),
@@ -127,14 +163,15 @@ mod tests {
             step(2, "header.x-canary", "null"),
             step(1, "header.x-canary == \"never\"", "false (absent)"),
             step(2, "header.x-canary", "null"),
-            step(1, "fractional", "\"stable\" (bucket 17 of 100)"),
+            step(1, "header.x-canary == \"no\"", "false"),
+            step(1, "fractional", "variant \"stable\" (unit: a; bucket 17 of 100, part 2 of 2)"),
         ];
         assert_eq!(
             walked(&rule, &steps),
             [
                 "for `canary`: `header.x-canary == \"always\"` would have to be true",
-                "for the default variant: `header.x-canary == \"never\"` would have to be true",
-                "another targeting key, or other weights: this one got \"stable\" (bucket 17 of 100)",
+                "for the default variant: `header.x-canary == \"no\"` would have to be true",
+                "another targeting key, or other weights: this one is in bucket 17 of 100, and `canary` has 0 to 0, `stable` has 1 to 99",
             ]
         );
     }
@@ -152,6 +189,17 @@ mod tests {
             walked(&rule, &steps),
             ["`cookie.beta` would have to be false", "for `a`: `x` would have to be true"]
         );
+    }
+
+    #[test]
+    fn shares_are_told_when_they_are_constants() {
+        let told = |rule: Value| shares(rule.as_array().unwrap());
+        assert_eq!(
+            told(json!([{"var": "x"}, ["a"], ["b", 0], ["c", 2]])).unwrap(),
+            "`a` has 0 to 0, `c` has 1 to 2"
+        );
+        assert_eq!(told(json!([["a", {"var": "x"}], ["b", 1]])), None);
+        assert_eq!(told(json!([["a", u64::MAX], ["b", 1]])), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::Asked;
 use crate::config::Config;
 use crate::config::listener::Listener;
 use crate::context::{RawRequest, RequestFacts, Scheme};
-use crate::snapshot::plan::fold;
+use crate::gateway::namespace::Namespace;
 
 /// A request to explain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,7 +99,7 @@ impl Request {
             let value = HeaderValue::from_str(authority).map_err(|_| format!("`{authority}` is no host"))?;
             headers.insert(header::HOST, value);
         }
-        let peer = self.peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let peer = self.peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)).to_canonical();
         let kept = config.injection.accept_from_trusted_proxies
             && config.context.trusted_proxies.iter().any(|network| network.contains(&peer));
         let dropped = if kept { Vec::new() } else { drop_decisions(&mut headers, &config.injection.prefix) };
@@ -130,13 +130,10 @@ impl Request {
     }
 }
 
-/// Takes out what only Flagway may set, by folded name, as the gateway does.
+/// Takes out what only Flagway may set.
 fn drop_decisions(headers: &mut HeaderMap, prefix: &str) -> Vec<String> {
-    let ours = |name: &HeaderName| {
-        let folded = fold(name.as_str());
-        folded.starts_with(prefix) || folded.starts_with("x-flagway-") || folded == "flag-decisions"
-    };
-    let names: Vec<HeaderName> = headers.keys().filter(|name| ours(name)).cloned().collect();
+    let namespace = Namespace::new(prefix);
+    let names: Vec<HeaderName> = headers.keys().filter(|name| namespace.owns(name)).cloned().collect();
     names.iter().for_each(|name| {
         headers.remove(name);
     });

@@ -57,6 +57,7 @@ fn runs(report: &Report, out: &mut String) -> std::fmt::Result {
     for (index, route) in report.routes.iter().enumerate() {
         write_route(index + 1, route, width, out)?;
     }
+    writeln!(out)?;
     let hashes = format!(
         "revision {}, config {}, fractional {}",
         report.revision, report.config_hash, report.fractional

@@ -170,6 +170,8 @@ fn write_table(state: &State, first: &Sample, now: &Sample, out: &mut String) ->
 
 fn write_row(row: &Row<'_>, style: anstyle::Style, out: &mut String) -> std::fmt::Result {
     let label = |index: usize| row.labels.get(index).map(|label| cut(label, 18)).unwrap_or_default();
+    // A flag that is disabled, or has no default, says nothing.
+    let variant = if row.labels.len() > 1 && label(1).is_empty() { "no value".to_owned() } else { label(1) };
     let full = (row.share * BAR as f64).round() as usize;
     let bar = format!("{}{}", paint(style, "█".repeat(full)), " ".repeat(BAR.saturating_sub(full)));
     writeln!(out, "  {:<18} {:<10} {bar} {:>5.1} % {:>8}", label(0), label(1), 100.0 * row.share, row.total)

@@ -25,6 +25,7 @@ pub fn send(gateway: SocketAddr, rate: u32, ended: &Arc<AtomicBool>) {
 }
 
 /// Some of the visitors, one request after the other.
+#[expect(clippy::disallowed_methods, reason = "a thread of make-believe visitors serves no request")]
 fn crowd(gateway: SocketAddr, rate: u32, ended: &AtomicBool) {
     let Ok(url) = Url::parse(&format!("http://{gateway}/checkout")) else { return };
     let mut visitors: Vec<Visitor> = (0..VISITORS).map(|_| Visitor::new()).collect();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::admin::explain::{ExplainedFlag, Explanation};
+use crate::admin::explain::{ExplainedFlag, ExplainedStep, Explanation};
 use crate::cli::output::{BAD, FAINT, GOOD, STRONG, WARN, paint};
 
 /// The whole text.
@@ -22,7 +22,11 @@ fn write(told: &Explanation, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{}\n", paint(style.bold(), &told.why))?;
     let asked = &told.request;
     let proxy = if asked.trusted { ", by a trusted proxy" } else { "" };
-    let target = format!("{} {}://{}{}", asked.method, asked.scheme, asked.host, asked.path);
+    let origin = match &*asked.host {
+        "" => String::new(),
+        host => format!("{}://{host}", asked.scheme),
+    };
+    let target = format!("{} {origin}{}", asked.method, asked.path);
     line(out, "request", &format!("{target} from {} through {}{proxy}", asked.client_ip, asked.listener))?;
     for (what, value) in [("route", &told.route), ("service", &told.service), ("version", &told.version)] {
         if let Some(value) = value {
@@ -92,17 +96,26 @@ fn write_flag(flag: &ExplainedFlag, out: &mut String) -> std::fmt::Result {
     let style = if flag.error.is_some() { WARN } else { GOOD };
     let (key, value) = (paint(STRONG, &flag.key), paint(style, value));
     writeln!(out, "\n{key} = {value} {}", paint(FAINT, format_args!("({})", facts.join(", "))))?;
-    let width =
-        flag.steps.iter().map(|step| 2 * step.depth + step.what.chars().count()).max().unwrap_or(0).min(70);
-    for step in &flag.steps {
-        let indent = 2 * step.depth;
-        let room = width.saturating_sub(indent);
-        writeln!(out, "  {:indent$}{:<room$}  {} {}", "", step.what, paint(FAINT, "->"), step.result)?;
+    let indented = |step: &ExplainedStep| cut(&format!("{:1$}{2}", "", 2 * step.depth, step.what));
+    let whats: Vec<String> = flag.steps.iter().map(indented).collect();
+    let width = whats.iter().map(|what| what.chars().count()).max().unwrap_or(0);
+    for (what, step) in whats.iter().zip(&flag.steps) {
+        writeln!(out, "  {what:<width$}  {} {}", paint(FAINT, "->"), step.result)?;
     }
     for change in &flag.otherwise {
         writeln!(out, "  {} {change}", paint(FAINT, "otherwise:"))?;
     }
     Ok(())
+}
+
+/// Columns that an expression may take; all of a longer one is in the JSON.
+const WIDTH: usize = 64;
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(WIDTH) {
+        Some(_) => text.chars().take(WIDTH - 1).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
