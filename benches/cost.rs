@@ -115,8 +115,11 @@ fn free_port() -> u16 {
 /// `summary: N` or `totals: N` at the end of what callgrind writes.
 fn total(out: &Path) -> u64 {
     let text = std::fs::read_to_string(out).expect("callgrind wrote its counts");
-    let line = text.lines().rev().find_map(|line| {
-        line.strip_prefix("totals: ").or_else(|| line.strip_prefix("summary: "))
-    });
-    line.and_then(|count| count.split_whitespace().next()).and_then(|count| count.parse().ok()).expect("a total")
+    let line = text
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("totals: ").or_else(|| line.strip_prefix("summary: ")));
+    line.and_then(|count| count.split_whitespace().next())
+        .and_then(|count| count.parse().ok())
+        .expect("a total")
 }

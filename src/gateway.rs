@@ -22,7 +22,6 @@ mod proxy;
 mod redirect;
 pub mod server;
 mod target;
-mod throttle;
 mod tls;
 mod traffic;
 pub mod upstream;

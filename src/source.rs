@@ -12,11 +12,15 @@ pub mod status;
 mod configuration;
 mod disk;
 mod eye;
+mod folders;
 mod journal;
 mod kept;
 mod paths;
 mod sight;
 mod watch;
+
+#[cfg(test)]
+mod tests;
 
 pub use checked::{Checked, check};
 pub use keeper::Keeper;

@@ -9,7 +9,10 @@ pub mod metrics;
 pub mod outcome;
 
 mod bounded;
-mod limiter;
+#[cfg(test)]
+mod fixture;
+pub mod limiter;
+mod rare;
 mod record;
 mod writer;
 

@@ -91,7 +91,7 @@ pub struct Forward {
     pub service: ServiceId,
     /// None: always the service's default version.
     pub version: Option<VersionRule>,
-    /// Flags injected as headers, in the order written.
+    /// Flags injected as headers, in the order written, each once.
     pub inject: Vec<FlagName>,
     /// Changes of path and host.
     pub rewrite: Rewrite,

@@ -42,7 +42,11 @@ pub fn decision_headers(
         })
     };
     if injection.headers {
-        told().for_each(|(injected, _, wire)| set(&injected.name, wire.field.clone()));
+        for (injected, _, wire) in told() {
+            if let Some((name, field)) = injected.name.as_ref().zip(wire.field.as_ref()) {
+                set(name, field.clone());
+            }
+        }
     }
     if injection.dictionary {
         let mut text = String::with_capacity(64 * forward.injections.flags.len() + 32);

@@ -3,17 +3,15 @@
 //! Every operator on every branch is checked here, taken or not: an evaluation meets nothing unknown. It expects references
 //! to be put in already.
 
+mod fractional;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use super::fault::{Fault, Step, did_you_mean, join, quoted};
-use super::operators::fractional;
-use super::rule::{
-    Answer, Each, Expr, FORMS, Fractional, Literal, Lookup, Missing, MissingNames, OPS, Op, Split,
-    is_operator,
-};
+use super::rule::{Answer, Each, Expr, FORMS, Literal, Lookup, Missing, MissingNames, OPS, Op, is_operator};
 use super::variants::VariantNames;
 use super::{Reads, Slot, Value};
 use crate::config::{FractionalVersion, Severity};
@@ -293,78 +291,6 @@ impl<'r> Compiler<'r> {
         let body = self.nth(args, 1);
         self.local = outer;
         body
-    }
-
-    fn fractional(&mut self, args: &'r [Json], tail: bool) -> Expr {
-        let explicit = args.first().filter(|first| !first.is_array());
-        let unit = explicit.map(|unit| self.within(Step::Index(0), |this| this.expr(unit, false)));
-        // A literal other than null is the unit for certain; anything else may send us to the implicit one.
-        let certain = explicit.is_some_and(|unit| constant(unit) && !unit.is_null());
-        self.reads.targeting_key |= !certain && !self.local;
-        let skip = usize::from(unit.is_some());
-        let split = self.split(&args[skip..], skip, tail);
-        Expr::Fractional(Box::new(Fractional {
-            version: self.version,
-            unit,
-            prefix: fractional::prefix(self.version, self.flag_key),
-            split,
-        }))
-    }
-
-    /// The table of literal buckets.
-    fn split(&mut self, buckets: &'r [Json], skip: usize, tail: bool) -> Split {
-        let mut table = Vec::with_capacity(buckets.len());
-        let mut sum = 0_u64;
-        for (at, bucket) in buckets.iter().enumerate() {
-            let literal =
-                bucket.as_array().map_or_else(|| constant(bucket), |parts| parts.iter().all(constant));
-            if !literal {
-                return Split::Computed(self.buckets(buckets, skip, tail));
-            }
-            let Some((variant, weight)) = fractional::literal_part(bucket) else {
-                self.within(Step::Index(at + skip), |this| this.bad_bucket(bucket));
-                return Split::Nothing;
-            };
-            sum = sum.saturating_add(weight);
-            table.push((sum, variant));
-        }
-        let too_large = sum > fractional::MAX_SUM;
-        // With a unit that may turn out to be a bucket, nothing may still become something.
-        if too_large || (sum == 0 && skip == 0) {
-            let found = format!("the weights add up to {sum}, so nobody falls into any bucket");
-            self.warn(|path| Fault::warning(path, found).expected("a sum from 1 to 2147483647"));
-        }
-        if too_large {
-            return Split::Nothing;
-        }
-        let fixed = table.into_iter().enumerate().map(|(at, (end, variant))| {
-            let place = Step::Index(at + skip);
-            (
-                end as u32,
-                self.within(place, |this| this.within(Step::Index(0), |this| this.constant(variant, tail))),
-            )
-        });
-        Split::Fixed(fixed.collect())
-    }
-
-    /// Buckets as expressions; a bucket's first part stands where the rule's result stands.
-    fn buckets(&mut self, buckets: &'r [Json], skip: usize, tail: bool) -> Box<[Expr]> {
-        let compile = |(at, json): (usize, &'r Json)| {
-            self.within(Step::Index(at + skip), |this| match json {
-                Json::Array(parts) => {
-                    Expr::List(this.each(parts, |this, at, part| this.expr(part, tail && at == 0)))
-                }
-                other => this.expr(other, false),
-            })
-        };
-        buckets.iter().enumerate().map(compile).collect()
-    }
-
-    fn bad_bucket(&mut self, bucket: &Json) {
-        let found = format!("{} is no bucket, so nobody falls into any", quoted(&bucket.to_string()));
-        self.warn(|path| {
-            Fault::warning(path, found).expected("[variant] or [variant, weight], the weight a whole number")
-        });
     }
 
     fn values(&mut self, args: &'r [Json]) -> Box<[Expr]> {

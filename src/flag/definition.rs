@@ -37,6 +37,7 @@ pub struct Definition {
 /// Whether a flag decides anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlagState {
+    /// It does.
     Enabled,
     /// No value: the caller's default serves.
     Disabled,

@@ -3,16 +3,19 @@
 //! Generic over the context, so that reading an attribute is a direct call, and over a [`Witness`], so that an evaluation
 //! nobody traces pays nothing for tracing. An evaluation has a budget of steps: no rule and no context can hold a request up.
 
+mod fractional;
+
 use std::cell::OnceCell;
 
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
-use super::operators::{self, fractional};
-use super::rule::{Answer, Each, Expr, Fractional, Literal, Lookup, Missing, MissingNames, Split};
+use super::operators;
+use super::rule::{Answer, Each, Expr, Lookup, Missing, MissingNames};
 use super::trace::Witness;
 use super::variants::VariantNames;
 use super::{Context, Value};
+use fractional::Pick;
 
 /// Steps one evaluation may take: a step is an expression, an item of a list or 16 bytes of text. A few milliseconds.
 pub const BUDGET: usize = 200_000;
@@ -38,12 +41,6 @@ pub struct Machine<'e, C, W> {
     pub whole: &'e OnceCell<Json>,
     pub witness: W,
     pub budget: usize,
-}
-
-/// What a `fractional` chose.
-enum Pick<'e> {
-    Literal(&'e Literal),
-    Value(Value<'e>),
 }
 
 impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
@@ -107,7 +104,9 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
                     self.spend(value.weight())?;
                     values.push(value);
                 }
-                operators::apply(*op, &values)
+                let value = operators::apply(*op, &values);
+                self.spend(value.weight())?;
+                value
             }
             Expr::Among(needle, texts) => match self.eval(needle, scope)? {
                 Value::Text(text) => texts.binary_search_by(|known| (**known).cmp(&*text)).is_ok().into(),
@@ -126,7 +125,11 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
     }
 
     fn spend(&mut self, steps: usize) -> Result<()> {
-        self.budget = self.budget.checked_sub(steps).ok_or(Exhausted)?;
+        let Some(left) = self.budget.checked_sub(steps) else {
+            self.witness.note(|| format!("the budget of {BUDGET} steps is used up"));
+            return Err(Exhausted);
+        };
+        self.budget = left;
         Ok(())
     }
 
@@ -299,105 +302,6 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         }
         Ok(accumulator)
     }
-
-    fn pick(&mut self, split: &'e Fractional, scope: Option<&Scope<'e>>) -> Result<Pick<'e>> {
-        let null = Pick::Value(Value::Null);
-        // Parts of buckets, when they are computed or the first argument turns out to be one.
-        let mut parts: SmallVec<[(Value<'e>, u64); 8]> = SmallVec::new();
-        let mut unit = Value::Null;
-        if let Some(expr) = &split.unit {
-            unit = self.eval(expr, scope)?;
-            self.spend(unit.weight())?;
-            if unit.len().is_some() {
-                let Some(part) = fractional::part(&unit) else { return Ok(null) };
-                parts.push(part);
-                unit = Value::Null;
-            } else if unit == Value::Null && split.version == crate::config::FractionalVersion::V3 {
-                self.witness.note(|| "the unit is null".to_owned());
-                return Ok(null);
-            }
-        }
-        let Some(hash) = self.hash(split, &unit, scope)? else { return Ok(null) };
-        match &split.split {
-            Split::Nothing => return Ok(null),
-            Split::Fixed(table) if parts.is_empty() => {
-                let sum = table.last().map_or(0, |(end, _)| *end);
-                let bucket = fractional::bucket(hash, sum);
-                let at = table.partition_point(|(end, _)| *end <= bucket);
-                // None when all weights are 0.
-                let Some((_, literal)) = table.get(at) else { return Ok(null) };
-                self.witness.note(|| told(bucket, sum, at, table.len()));
-                return Ok(Pick::Literal(literal));
-            }
-            Split::Fixed(table) => {
-                let mut start = 0;
-                for (end, literal) in table {
-                    parts.push((Value::from(&literal.json), u64::from(end - start)));
-                    start = *end;
-                }
-            }
-            Split::Computed(buckets) => {
-                for bucket in buckets {
-                    let Some(part) = self.part(bucket, scope)? else { return Ok(null) };
-                    parts.push(part);
-                }
-            }
-        }
-        let sum = parts.iter().fold(0_u64, |sum, (_, weight)| sum.saturating_add(*weight));
-        if sum == 0 || sum > fractional::MAX_SUM {
-            self.witness.note(|| format!("the weights add up to {sum}"));
-            return Ok(null);
-        }
-        // The sum was just bounded by 2^31 - 1.
-        let bucket = u64::from(fractional::bucket(hash, sum as u32));
-        let mut end = 0;
-        for (at, (_, weight)) in parts.iter().enumerate() {
-            end += weight;
-            if bucket < end {
-                self.witness.note(|| told(bucket as u32, sum as u32, at, parts.len()));
-                return Ok(Pick::Value(parts.swap_remove(at).0));
-            }
-        }
-        Ok(null)
-    }
-
-    /// The hash of what is split; none without a targeting key, or when the unit cannot be one.
-    fn hash(
-        &mut self,
-        split: &'e Fractional,
-        unit: &Value<'e>,
-        scope: Option<&Scope<'e>>,
-    ) -> Result<Option<u32>> {
-        if *unit != Value::Null {
-            self.witness.note(|| format!("unit {}", super::trace::show(unit)));
-            return Ok(fractional::explicit(split.version, unit));
-        }
-        // The body of `map` and its like sees no targeting key.
-        let key = if scope.is_none() { self.context.targeting_key() } else { None };
-        let Some(key) = key.filter(|key| !key.is_empty()) else {
-            self.witness.note(|| "no targeting key".to_owned());
-            return Ok(None);
-        };
-        self.spend(key.len() / 16)?;
-        self.witness.note(|| format!("unit: flag key and targeting key {}", super::fault::quoted(key)));
-        Ok(Some(fractional::implicit(split.version, split.prefix, key)))
-    }
-
-    /// One computed bucket; none makes the whole `fractional` null.
-    fn part(&mut self, bucket: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Option<(Value<'e>, u64)>> {
-        let Expr::List(parts) = bucket else {
-            let bucket = self.eval(bucket, scope)?;
-            return Ok(fractional::part(&bucket));
-        };
-        let [variant, weight @ ..] = &**parts else { return Ok(None) };
-        let variant = self.eval(variant, scope)?;
-        let weight = match weight {
-            [] => Some(1),
-            [weight] => fractional::weight(&self.eval(weight, scope)?),
-            _ => None,
-        };
-        Ok(weight.filter(|_| fractional::nameable(&variant)).map(|weight| (variant, weight)))
-    }
 }
 
 /// A path into what the body of `map` and its like can see.
@@ -414,8 +318,4 @@ fn local<'e>(scope: Option<&Scope<'e>>, path: &str) -> Value<'e> {
         }
         None => Value::Null,
     }
-}
-
-fn told(bucket: u32, sum: u32, at: usize, count: usize) -> String {
-    format!("bucket {bucket} of {sum}, part {} of {count}", at + 1)
 }

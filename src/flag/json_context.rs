@@ -11,6 +11,7 @@ use super::{Context, Slot, Value};
 pub struct JsonContext<'a> {
     /// [`super::FlagSet::paths`] of the set that is asked.
     pub paths: &'a [Arc<str>],
+    /// `targetingKey` and everything else.
     pub attributes: &'a Json,
     /// Unix seconds.
     pub timestamp: i64,

@@ -5,20 +5,28 @@ use super::{FlagId, VariantId};
 /// What a flag resolved to. The value is the variant's, looked up in the [`super::Flag`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resolution {
+    /// The flag that was asked.
     pub flag: FlagId,
     /// None: no value; the caller's default serves.
     pub variant: Option<VariantId>,
+    /// Why it is that variant, or none.
     pub reason: Reason,
     /// Present exactly when the reason is `Error`.
     pub error: Option<ErrorCode>,
 }
 
+/// Why a flag resolved as it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
+    /// There is no targeting: the default variant.
     Static,
+    /// The targeting gave null, or there is neither targeting nor default variant.
     Default,
+    /// The targeting named the variant.
     TargetingMatch,
+    /// The flag is disabled: no variant.
     Disabled,
+    /// An [`ErrorCode`] says what went wrong: no variant.
     Error,
 }
 
@@ -50,13 +58,20 @@ impl Reason {
     }
 }
 
+/// What went wrong, in OpenFeature's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
+    /// No flag of that key.
     FlagNotFound,
+    /// The definition cannot be used.
     ParseError,
+    /// The value is of another type than the one asked for.
     TypeMismatch,
+    /// The caller requires a targeting key and there is none.
     TargetingKeyMissing,
+    /// The context is no object.
     InvalidContext,
+    /// Anything else: the rule named no variant, or took too long.
     General,
 }
 

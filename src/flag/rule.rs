@@ -30,6 +30,20 @@ pub enum Expr {
     Fractional(Box<Fractional>),
 }
 
+impl Expr {
+    /// Whether its value may be a list that the rule itself writes or makes. A `var` is taken to be none: no request has a list.
+    pub fn may_be_list(&self) -> bool {
+        match self {
+            Expr::Literal(literal) => literal.json.is_array(),
+            Expr::List(_) | Expr::Missing(_) | Expr::Reduce(_) | Expr::Call(Op::Merge, _) => true,
+            Expr::Each(each, ..) => matches!(each, Each::Map | Each::Filter),
+            Expr::If(args) | Expr::And(args) | Expr::Or(args) => args.iter().any(Expr::may_be_list),
+            Expr::Var(_, default) => default.as_ref().is_some_and(|default| default.may_be_list()),
+            Expr::Call(..) | Expr::Among(..) | Expr::Fractional(_) => false,
+        }
+    }
+}
+
 /// A constant, and what it means as the result of a rule.
 #[derive(Debug)]
 pub struct Literal {

@@ -23,6 +23,7 @@ pub struct FlagSet {
 /// One compiled flag.
 #[derive(Debug)]
 pub struct Flag {
+    /// Its name.
     pub key: Arc<str>,
     /// None: there never was a good definition.
     pub definition: Option<Arc<Definition>>,
@@ -45,8 +46,11 @@ enum Rule {
 /// What a flag's rule can read, on any branch.
 #[derive(Debug, Clone, Default)]
 pub struct Reads {
+    /// Attributes, in order, each once.
     pub slots: Vec<Slot>,
+    /// The targeting key, by name or as the unit of a `fractional`.
     pub targeting_key: bool,
+    /// `$flagd.timestamp`: the answer may change though nothing else does.
     pub timestamp: bool,
     /// `{"var": ""}` or a computed path: anything at all.
     pub everything: bool,

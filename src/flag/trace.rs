@@ -43,8 +43,24 @@ impl<'a> Recorder<'a> {
     }
 
     /// All steps, in the order in which they began.
-    pub fn into_steps(self) -> Vec<Step> {
+    pub fn into_steps(mut self) -> Vec<Step> {
+        // What is still open never ended: the budget was used up inside.
+        while let Some((step, _)) = self.open.last() {
+            self.close(*step, "not finished".to_owned());
+        }
         self.steps
+    }
+}
+
+impl Recorder<'_> {
+    fn close(&mut self, step: usize, result: String) {
+        let notes = self.open.pop().map(|(_, notes)| notes).unwrap_or_default();
+        if let Some(step) = self.steps.get_mut(step) {
+            step.result = cut(result);
+            if !notes.is_empty() {
+                step.result = format!("{} ({})", step.result, notes.join("; "));
+            }
+        }
     }
 }
 
@@ -57,23 +73,13 @@ impl Witness for &mut Recorder<'_> {
         if step < STEPS {
             let mut what = String::new();
             tell(&mut what, expr, self.paths);
-            self.steps.push(Step {
-                depth: self.open.len() - 1,
-                what: cut(what),
-                result: "not finished".to_owned(),
-            });
+            self.steps.push(Step { depth: self.open.len() - 1, what: cut(what), result: String::new() });
         }
         step
     }
 
     fn leave(&mut self, step: usize, result: impl FnOnce() -> String) {
-        let notes = self.open.pop().map(|(_, notes)| notes).unwrap_or_default();
-        if let Some(step) = self.steps.get_mut(step) {
-            step.result = cut(result());
-            if !notes.is_empty() {
-                step.result = format!("{} ({})", step.result, notes.join("; "));
-            }
-        }
+        self.close(step, result());
     }
 
     fn note(&mut self, note: impl FnOnce() -> String) {

@@ -10,10 +10,14 @@ use serde_json::{Map, Value as Json};
 /// A JSON value. Numbers are `f64`, as in every JSON Logic; NaN stands for "no number" and acts as null at the end.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value<'a> {
+    /// Null, and whatever is absent.
     #[default]
     Null,
+    /// True or false.
     Bool(bool),
+    /// A number; never infinite.
     Number(f64),
+    /// A text.
     Text(Cow<'a, str>),
     /// A list of the rule or of a context given as JSON.
     Array(&'a [Json]),
@@ -113,12 +117,16 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// How many bytes of text or items of a list it takes to walk or copy it; what evaluation is charged for.
+    /// What it takes to walk or copy it, in steps of an evaluation's budget. A list within a list counts double, level by
+    /// level, so that no rule nests its lists until a walk exhausts the stack.
     pub(super) fn weight(&self) -> usize {
         match self {
             Value::Text(text) => text.len() / 16,
             Value::Array(list) => list.len(),
-            Value::List(list) => list.iter().map(|item| 1 + item.weight()).sum(),
+            Value::List(list) => {
+                let weights = list.iter().map(|item| item.weight().saturating_mul(2).saturating_add(1));
+                weights.fold(0, usize::saturating_add)
+            }
             Value::Object(map) => map.len(),
             Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         }

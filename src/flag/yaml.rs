@@ -11,8 +11,16 @@ use serde_json::{Map, Value as Json};
 use super::fault::quoted;
 use super::reading::{MAX_LEVELS, MAX_VALUES, Reading, Unreadable};
 
+/// Longest document, in bytes. Inside brackets the parser remembers about a hundred times what it has read.
+const MAX_BYTES: usize = 4 << 20;
+
 /// Reads a YAML document.
 pub fn read(text: &str) -> Result<Reading, Unreadable> {
+    if text.len() > MAX_BYTES {
+        let message =
+            format!("{} bytes, and at most {MAX_BYTES} are read as YAML; JSON may be longer", text.len());
+        return Err(Unreadable { line: 1, column: 1, message });
+    }
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| unreadable(&error))?;

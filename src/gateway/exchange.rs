@@ -13,11 +13,11 @@ use super::drain::InFlight;
 use super::fields::Fields;
 use super::forwarded::Peer;
 use super::live::Live;
-use crate::config::context::KeySource;
 use crate::config::route::{Action, Forward, Route};
 use crate::context::visitor::set_cookie;
 use crate::decide::Decision;
 use crate::telemetry::Outcome;
+use crate::telemetry::limiter::uptime;
 
 /// One request and its answer.
 pub struct Exchange {
@@ -118,7 +118,7 @@ impl Exchange {
         if let Some(address) = attempts.address() {
             pool.rest(address);
         }
-        if let Some(left_out) = pool.throttle.pass() {
+        if let Some(left_out) = pool.lines.pass(uptime()) {
             let (service, version) = pool.names_of();
             tracing::warn!(service, version, %error, left_out, "an endpoint takes no connection");
         }
@@ -130,7 +130,7 @@ impl Exchange {
         let pool = self.live.upstreams.pool(attempts.service, attempts.version);
         let again = attempts.after(failure);
         if !failure.stale
-            && let Some(left_out) = pool.throttle.pass()
+            && let Some(left_out) = pool.lines.pass(uptime())
         {
             let (service, version) = pool.names_of();
             tracing::warn!(service, version, why = failure.why, again, left_out, "an upstream failed");
@@ -166,12 +166,8 @@ impl Exchange {
 
     fn visitor_cookie(&self, decision: &Decision) -> Option<HeaderValue> {
         let change = decision.visitor?;
-        let config = &self.live.snapshot.config;
-        let own = self.route()?.targeting_key.as_ref();
-        match own.unwrap_or(&config.context.targeting_key).get(change.source)? {
-            KeySource::Visitor(cookie) => set_cookie(cookie, &change, self.secure),
-            _ => None,
-        }
+        let plan = self.live.snapshot.plan(decision.route?);
+        set_cookie(plan.key_rules.visitor(change.source)?, &change, self.secure)
     }
 
     /// The outcome, once everything is over.

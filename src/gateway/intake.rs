@@ -43,7 +43,7 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
     };
     exchange.secure = facts.scheme == Scheme::Https;
     let decision = decide(&live.snapshot, &facts, exchange.now, exchange.fresh);
-    live.decided(&decision);
+    live.handles.decided(&decision);
     let decision = exchange.decision.insert(decision);
     let Some(route) = decision.route else { return Verdict::Answer(Answer::error(StatusCode::NOT_FOUND)) };
     let plan = live.snapshot.plan(route);

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::namespace::Namespace;
-use super::throttle::Throttle;
 use super::upstream::Upstreams;
 use crate::config::Problem;
-use crate::decide::{Decision, Target};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Handles, Metrics};
 
@@ -21,8 +19,6 @@ pub struct Live {
     pub problems: Vec<Problem>,
     /// The field names of decisions.
     pub(super) namespace: Namespace,
-    /// By route.
-    troubles: Vec<Throttle>,
 }
 
 /// Where the live one is found.
@@ -42,29 +38,7 @@ impl Live {
             upstreams,
             problems,
             namespace: Namespace::new(&snapshot.config.injection.prefix),
-            troubles: snapshot.config.routes.iter().map(|_| Throttle::default()).collect(),
             snapshot,
-        }
-    }
-
-    /// Counts a decision, and logs its flag trouble, at most once a second for each route.
-    pub(super) fn decided(&self, decision: &Decision) {
-        self.handles.decided(decision);
-        let (Some(route), Some(Target { trouble: Some(trouble), .. })) = (decision.route, decision.target)
-        else {
-            return;
-        };
-        if let Some(left_out) = self.troubles[route.0].pass() {
-            let flag = self.snapshot.plan(route).flags.first().map(|flag| &*flag.key);
-            let route = &*self.snapshot.config.routes[route.0].name;
-            let why = trouble.label();
-            tracing::warn!(
-                route,
-                flag,
-                why,
-                left_out,
-                "the default version serves: the flag says nothing usable"
-            );
         }
     }
 }

@@ -21,11 +21,11 @@ use http::HeaderValue;
 use pingora::protocols::TcpKeepalive;
 use pingora::upstreams::peer::HttpPeer;
 
-use super::throttle::Throttle;
 use crate::config::service::{
     Endpoint, EndpointHost, Service, ServiceId, Timeouts, UpstreamHttp, Version, VersionId,
 };
 use crate::config::{Config, Name, Problem, ProblemKind, Severity};
+use crate::telemetry::limiter::{Limiter, uptime};
 use dns::Resolver;
 use material::{Material, Refused};
 use ring::Ring;
@@ -48,7 +48,7 @@ pub struct Pool {
     /// The version's name as a field value.
     pub label: HeaderValue,
     /// Of lines about attempts that failed here.
-    pub throttle: Throttle,
+    pub lines: Limiter,
     /// None: its files cannot be used, so it has no endpoints.
     material: Option<Option<Material>>,
     group: u64,
@@ -137,7 +137,7 @@ impl Pool {
             service: service.name.clone(),
             version: version.clone(),
             label,
-            throttle: Throttle::default(),
+            lines: Limiter::default(),
             material,
             group: hash.finish(),
             known: Mutex::new(version.endpoints.iter().map(addresses).collect()),
@@ -194,7 +194,7 @@ impl Pool {
 
     /// Tells that a name could not be looked up; what was known of it stays.
     pub fn not_found(&self, name: &str, why: &str) {
-        if let Some(left_out) = self.throttle.pass() {
+        if let Some(left_out) = self.lines.pass(uptime()) {
             let (service, version) = self.names_of();
             tracing::warn!(service, version, name, why, left_out, "a name cannot be resolved");
         }

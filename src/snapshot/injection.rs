@@ -23,7 +23,8 @@ pub struct Injections {
 pub struct InjectedFlag {
     /// Index into the plan's flags.
     pub flag: usize,
-    pub name: HeaderName,
+    /// Of its own field; none when a value cannot stand in one, or none are asked for.
+    pub name: Option<HeaderName>,
     /// By variant.
     pub variants: Vec<InjectedVariant>,
     /// Only of the route's version flag: by version, what tells that this version serves.
@@ -88,19 +89,20 @@ impl Injections {
             }
             let decides_version = position == 0 && version.is_some();
             let flag = planned[position].id.map(|id| flags.get(id));
-            let injected = field_name(&config.injection.prefix, &name.key).and_then(|field| {
-                let mut injected = InjectedFlag {
-                    flag: position,
-                    name: field,
-                    variants: variants(&folded, flag)?,
-                    versions: vec![],
-                };
-                if let Some(version) = version.filter(|_| decides_version) {
-                    injected.versions = versions(config, forward, version, &folded, flag)?;
-                }
-                Some(injected)
-            });
-            let Some(injected) = injected else {
+            let mut injected = InjectedFlag {
+                flag: position,
+                name: if config.injection.headers {
+                    field_name(&config.injection.prefix, &name.key)
+                } else {
+                    None
+                },
+                variants: variants(&folded, flag),
+                versions: Vec::new(),
+            };
+            if let Some(version) = version.filter(|_| decides_version) {
+                injected.versions = versions(config, forward, version, &folded, flag);
+            }
+            if injected.name.is_some() && injected.wires().any(|wire| wire.field.is_none()) {
                 let found = format!(
                     "a value of `{}` cannot stand in a header field: it has control characters, characters beyond ASCII, or a blank at an end",
                     name.key
@@ -110,8 +112,8 @@ impl Injections {
                     found,
                     "use plain ASCII values, or take the flag out of `inject`",
                 );
-                continue;
-            };
+                injected.name = None;
+            }
             if let Err(over) = budget.take(&injected) {
                 let found = format!(
                     "`{}` does not fit: {over}; it is not injected on route `{}`",
@@ -130,14 +132,18 @@ impl Injections {
     }
 }
 
-/// Every variant of a flag made ready; a missing flag has none. None when any of them cannot travel.
-fn variants(folded: &str, flag: Option<&Flag>) -> Option<Vec<InjectedVariant>> {
-    let Some(definition) = flag.and_then(|flag| flag.definition.as_ref()) else { return Some(Vec::new()) };
-    let ready = |(variant, value): &(Name, serde_json::Value)| {
-        Some(InjectedVariant {
-            wire: Wire::new(folded, variant, value)?,
-            parameter: format!(";v={}", serialize_text(variant)).into(),
-        })
+impl InjectedFlag {
+    fn wires(&self) -> impl Iterator<Item = &Wire> {
+        self.variants.iter().map(|variant| &variant.wire).chain(&self.versions)
+    }
+}
+
+/// Every variant of a flag made ready; a missing flag has none.
+fn variants(folded: &str, flag: Option<&Flag>) -> Vec<InjectedVariant> {
+    let Some(definition) = flag.and_then(|flag| flag.definition.as_ref()) else { return Vec::new() };
+    let ready = |(variant, value): &(Name, serde_json::Value)| InjectedVariant {
+        wire: Wire::new(folded, variant, value),
+        parameter: format!(";v={}", serialize_text(variant)).into(),
     };
     definition.variants.iter().map(ready).collect()
 }
@@ -149,7 +155,7 @@ fn versions(
     plan: &VersionPlan,
     folded: &str,
     flag: Option<&Flag>,
-) -> Option<Vec<Wire>> {
+) -> Vec<Wire> {
     let service = config.service(forward.service);
     let wire = |(index, version): (usize, &crate::config::service::Version)| {
         let variant = plan.by_variant.iter().position(|named| *named == Ok(VersionId(index)));
@@ -178,12 +184,12 @@ impl Budget<'_> {
 
     /// Takes a flag's longest forms, or says what they exceed.
     fn take(&mut self, flag: &InjectedFlag) -> Result<(), String> {
-        let wires = || flag.variants.iter().map(|variant| &variant.wire).chain(&flag.versions);
         let parameters = flag.variants.iter().map(|variant| variant.parameter.len()).max().unwrap_or(0);
-        let longest = |of: fn(&Wire) -> usize| wires().map(of).max().unwrap_or(0);
+        let longest = |of: fn(&Wire) -> usize| flag.wires().map(of).max().unwrap_or(0);
         let mut bytes = 0;
-        if self.injection.headers {
-            bytes += flag.name.as_str().len() + longest(|wire| wire.field.len()) + ": \r\n".len();
+        if let Some(name) = &flag.name {
+            let value = longest(|wire| wire.field.as_ref().map_or(0, |field| field.len()));
+            bytes += name.as_str().len() + value + ": \r\n".len();
         }
         if self.injection.dictionary {
             let member = longest(|wire| wire.member.as_ref().map_or(0, |member| member.len()));
@@ -192,7 +198,7 @@ impl Budget<'_> {
         if self.injection.baggage {
             bytes += longest(|wire| wire.baggage.len()) + 1;
         }
-        let fields = usize::from(self.injection.headers);
+        let fields = usize::from(flag.name.is_some());
         if self.bytes + bytes > self.injection.max_bytes {
             return Err(format!("`injection.max_bytes` is {}", self.injection.max_bytes));
         }
@@ -223,20 +229,25 @@ mod tests {
             &format!(r#"{{"flags":{{{}}}}}"#, flags.join(",")),
         );
         let forward = snapshot.plans[0].forward.as_ref().unwrap();
-        let names = forward.injections.flags.iter().map(|flag| flag.name.to_string()).collect();
+        let names = forward
+            .injections
+            .flags
+            .iter()
+            .filter_map(|flag| Some(flag.name.as_ref()?.to_string()))
+            .collect();
         (names, snapshot.problems.iter().map(|problem| problem.kind).collect())
     }
 
     #[test]
     fn two_flags_that_fold_to_one_name_are_reported_and_the_first_travels() {
-        let (names, problems) = injected("", "a.b, A_b, a.b", &[("a.b", "1"), ("A_b", "2")]);
+        let (names, problems) = injected("", "a.b, A_b", &[("a.b", "1"), ("A_b", "2")]);
         assert_eq!(names, ["x-flag-a-b"]);
         assert_eq!(problems, [ProblemKind::HeaderCollision]);
     }
 
     #[test]
     fn what_cannot_stand_in_a_field_does_not_travel() {
-        for value in [r#""a\r\nx-evil: 1""#, r#""grün""#, r#"" a""#, r#""\u0000""#] {
+        for value in [r#""a\r\nx-evil: 1""#, r#""grün""#, r#"" a""#, r#""\u0001""#] {
             let (names, problems) = injected("", "a, b", &[("a", value), ("b", "true")]);
             assert_eq!(names, ["x-flag-b"], "{value}");
             assert_eq!(problems, [ProblemKind::Unsendable], "{value}");

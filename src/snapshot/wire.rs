@@ -10,8 +10,8 @@ use sfv::{BareItem, Decimal, Integer};
 /// A value, ready to travel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wire {
-    /// Of the flag's own field.
-    pub field: HeaderValue,
+    /// Of the flag's own field; none for what a field value cannot carry: control characters, text beyond ASCII, blanks at an end.
+    pub field: Option<HeaderValue>,
     /// Dictionary: key and value, `new-pricing` for true, `n=5`, `v="x"`; none for what a dictionary cannot carry.
     pub member: Option<Box<str>>,
     /// Baggage: `flag.new-pricing=on`.
@@ -19,13 +19,13 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// The forms of a value. None when it cannot be a field value: control characters, or text beyond ASCII.
-    pub fn new(folded: &str, variant: &str, value: &Value) -> Option<Wire> {
-        Some(Wire {
-            field: field(value)?,
+    /// The forms of a value.
+    pub fn new(folded: &str, variant: &str, value: &Value) -> Wire {
+        Wire {
+            field: field(value),
             member: member(folded, value),
             baggage: format!("flag.{folded}={}", utf8_percent_encode(variant, BAGGAGE)).into(),
-        })
+        }
     }
 }
 

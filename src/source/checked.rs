@@ -12,7 +12,9 @@ use crate::snapshot::Snapshot;
 /// What a start would run now, if nothing was kept of an earlier one.
 #[derive(Debug)]
 pub struct Checked {
+    /// As it was parsed.
     pub config: Arc<Config>,
+    /// As it would serve.
     pub snapshot: Arc<Snapshot>,
     /// One for each configured source, in order.
     pub sources: Vec<SourceStatus>,

@@ -62,6 +62,10 @@ pub fn needs_restart(runs: &Config, new: &Config) -> Vec<&'static str> {
     parts.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a configuration is read with the environment, at each reload too"
+)]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -119,7 +119,8 @@ fn text(definitions: &Definitions) -> String {
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let new = path.with_extension("new");
+    // During an upgrade two processes may write it.
+    let new = path.with_extension(format!("{}.new", std::process::id()));
     let mut file = File::create(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;

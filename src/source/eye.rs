@@ -1,15 +1,14 @@
 //! Watches one path, and tells what is there once that has settled.
 //!
 //! It goes by content, not by events: whoever has a reason to think that something changed asks it to look. What it sees
-//! is told when two readings of the same file, 20 ms apart, agree; so a torn write is never told. It holds each new file
-//! open until then: a file that was renamed into place is told although the next one has replaced it by then, and updates
-//! may come as fast as they like.
+//! is told when two readings of the same file, 20 ms apart, agree; so a torn write is never told. A file that was moved
+//! into place is whole: it is told at once. Each file is held open until it is told, so that it may be replaced meanwhile.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::sight::{self, Held, SETTLES, Sight};
+use super::sight::{self, Held, Identity, SETTLES, Sight};
 
 /// Files that may wait to settle; more, and the oldest is forgotten.
 const WAITING: usize = 8;
@@ -19,6 +18,8 @@ pub struct Eye {
     path: PathBuf,
     limit: usize,
     told: Option<Sight>,
+    /// Which file the path showed last.
+    shown: Option<Identity>,
     /// Oldest first. The last is what the path shows now.
     waiting: VecDeque<Candidate>,
 }
@@ -36,7 +37,7 @@ struct Candidate {
 impl Eye {
     /// `limit` are the bytes that a text may have.
     pub fn new(path: PathBuf, limit: usize) -> Eye {
-        Eye { path, limit, told: None, waiting: VecDeque::new() }
+        Eye { path, limit, told: None, shown: None, waiting: VecDeque::new() }
     }
 
     pub fn path(&self) -> &Path {
@@ -53,8 +54,9 @@ impl Eye {
     }
 
     /// Looks. What has settled and was not told before is told, the oldest first; [`Eye::due`] says when there is more.
-    pub fn look(&mut self, now: Instant) -> Option<Sight> {
-        self.see(now);
+    /// `moved` is whether the last thing known of the path is that something was moved there, or a link on the way.
+    pub fn look(&mut self, now: Instant, moved: bool) -> Option<Sight> {
+        self.see(now, moved);
         while self.due().is_some_and(|due| due <= now) {
             let candidate = self.waiting.pop_front()?;
             let settled = self.agrees(candidate);
@@ -67,15 +69,16 @@ impl Eye {
     }
 
     /// Reads the path, and remembers what is new there.
-    fn see(&mut self, now: Instant) {
+    fn see(&mut self, now: Instant, moved: bool) {
         let (sight, held) = sight::read(&self.path, self.limit);
-        let due = now + SETTLES;
         let identity = held.as_ref().map(|held| held.identity);
+        let whole = moved && identity.is_some() && identity != self.shown;
+        let due = if whole { now } else { now + SETTLES };
+        self.shown = identity;
         match self.waiting.back_mut() {
             Some(last) if last.sight == sight => {}
             Some(last) if last.held.as_ref().map(|held| held.identity) == identity => {
-                last.sight = sight;
-                last.due = due;
+                (last.sight, last.due) = (sight, due);
             }
             None if self.told.as_ref() == Some(&sight) => {}
             _ => {
@@ -125,8 +128,12 @@ mod tests {
 
         /// Looks so many milliseconds later; an absence is told as "!".
         fn look(&mut self, later: u64) -> Option<String> {
+            self.look_after(later, false)
+        }
+
+        fn look_after(&mut self, later: u64, moved: bool) -> Option<String> {
             self.now += Duration::from_millis(later);
-            let told = self.eye.look(self.now)?;
+            let told = self.eye.look(self.now, moved)?;
             Some(told.map_or_else(|_| "!".to_owned(), |text| text.text.to_string()))
         }
 
@@ -176,6 +183,20 @@ mod tests {
             [scene.look(20), scene.look(20).as_deref().map(str::to_owned)],
             [None, Some("c".to_owned())]
         );
+    }
+
+    #[test]
+    fn a_file_moved_into_place_is_told_at_once() {
+        let mut scene = Scene::new("a");
+        scene.replace("b");
+        assert_eq!(scene.look_after(0, true).as_deref(), Some("b"));
+        scene.overwrite("c");
+        assert_eq!(scene.look_after(1, true), None, "it is the same file, written in place");
+        scene.replace("d");
+        assert_eq!(scene.look_after(20, true).as_deref(), Some("c"), "it settled, and the oldest goes first");
+        assert_eq!(scene.look_after(0, false).as_deref(), Some("d"));
+        fs::remove_file(scene.eye.path()).unwrap();
+        assert_eq!(scene.look_after(0, true), None, "nothing is there: it was moved away");
     }
 
     #[test]

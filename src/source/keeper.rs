@@ -21,8 +21,9 @@ use crate::telemetry::{Metrics, Reload};
 pub struct Keeper {
     path: PathBuf,
     /// What it started with: listeners and the like stay so.
-    started: Arc<Config>,
     config: Arc<Config>,
+    /// What serves.
+    current: Arc<Config>,
     /// The configuration file as it was taken last, usable or not.
     seen: Sight,
     /// Why the file on disk is not what serves.
@@ -50,8 +51,8 @@ impl Keeper {
         let snapshot = build(&config, &sources);
         let mut keeper = Keeper {
             path: path.to_owned(),
-            started: config.clone(),
-            config,
+            config: config.clone(),
+            current: config,
             seen,
             config_problems: Vec::new(),
             sources,
@@ -70,7 +71,7 @@ impl Keeper {
 
     /// The configuration it started with: listeners are taken from here.
     pub fn config(&self) -> &Arc<Config> {
-        &self.started
+        &self.config
     }
 
     /// Shared with the admin API and the probes.
@@ -108,16 +109,15 @@ impl Keeper {
             Taken::Refused => refused = true,
         };
         // The configuration first: it says which sources there are.
-        if let Some((_, seen)) = look.changed.iter().find(|(path, _)| *path == self.path) {
-            if *seen != self.seen {
-                count(self.configure(seen.clone(), wake));
-            }
+        let configuration = look.changed.iter().find(|(path, seen)| *path == self.path && *seen != self.seen);
+        if let Some((_, seen)) = configuration {
+            count(self.configure(seen.clone(), wake));
         }
         for (path, seen) in &look.changed {
             for (index, source) in self.sources.iter_mut().enumerate() {
                 let Source::File(file) = &source.source;
                 if file == path && !source.knows(seen) {
-                    count(source.take(seen.clone(), index, &self.config.flags));
+                    count(source.take(seen.clone(), index, &self.current.flags));
                 }
             }
         }
@@ -143,16 +143,16 @@ impl Keeper {
         self.seen = seen;
         match configuration::parse(&self.path, &self.seen) {
             Ok(config) => {
-                let later = configuration::needs_restart(&self.started, &config);
+                let later = configuration::needs_restart(&self.config, &config);
                 if !later.is_empty() {
                     let keys = later.join(", ");
                     tracing::warn!(keys, "these parts of the configuration change only at a restart");
                 }
                 self.config_problems.clear();
-                self.config = Arc::new(config);
+                self.current = Arc::new(config);
                 let before = std::mem::take(&mut self.sources);
                 let folder = configuration::folder(&self.path);
-                self.sources = Kept::all(&self.config, folder, before, self.disk.as_ref());
+                self.sources = Kept::all(&self.current, folder, before, self.disk.as_ref());
                 wake.watch(self.paths());
                 Taken::Accepted
             }
@@ -165,7 +165,7 @@ impl Keeper {
 
     /// Builds a snapshot of what stands now, and publishes it if it differs from the one that serves.
     fn rebuild(&mut self, publish: &impl Fn(Arc<Snapshot>)) -> bool {
-        let snapshot = build(&self.config, &self.sources);
+        let snapshot = build(&self.current, &self.sources);
         let same = snapshot.revision == self.snapshot.revision
             && snapshot.config.hash == self.snapshot.config.hash
             && snapshot.problems == self.snapshot.problems;
@@ -180,14 +180,15 @@ impl Keeper {
 
     /// Brings status and log up to date; the number of all problems.
     fn tell(&mut self) -> usize {
-        let configuration = self.config_problems.iter().chain(&self.config.warnings);
+        let configuration = self.config_problems.iter().chain(&self.current.warnings);
         let problems: Vec<_> =
             configuration.chain(self.sources.iter().flat_map(|source| &source.problems)).cloned().collect();
-        let all = problems.iter().chain(&self.snapshot.problems);
-        let number = all.clone().count();
-        self.journal.tell(all);
+        let number = problems.len() + self.snapshot.problems.len();
+        let problems = Arc::new(problems);
         self.status.sources.store(Arc::new(self.sources.iter().map(Kept::status).collect()));
-        self.status.problems.store(Arc::new(problems));
+        self.status.problems.store(problems.clone());
+        // Last: who reads of a problem in the log finds it in the status.
+        self.journal.tell(problems.iter().chain(&self.snapshot.problems));
         number
     }
 
@@ -206,8 +207,8 @@ impl Keeper {
 
     /// What to watch, and how many bytes of it to read.
     fn paths(&self) -> Vec<(PathBuf, usize)> {
-        let sources = self.config.flags.sources.iter().map(|Source::File(path)| path.clone());
-        let limit = self.config.flags.limits.document_bytes;
+        let sources = self.current.flags.sources.iter().map(|Source::File(path)| path.clone());
+        let limit = self.current.flags.limits.document_bytes;
         let configuration = (self.path.clone(), configuration::LIMIT);
         std::iter::once(configuration).chain(sources.map(|path| (path, limit))).collect()
     }

@@ -22,9 +22,10 @@ pub struct Ways {
 }
 
 impl Ways {
-    /// Adds the way to `path` as it is now.
-    pub fn add(&mut self, path: &Path) {
-        let Ok(path) = std::path::absolute(path) else { return };
+    /// The way to `path` as it is now.
+    pub fn of(path: &Path) -> Ways {
+        let mut ways = Ways::default();
+        let Ok(path) = std::path::absolute(path) else { return ways };
         let mut rest: VecDeque<OsString> = parts(&path);
         let mut at = PathBuf::from("/");
         let mut links = 0;
@@ -34,10 +35,10 @@ impl Ways {
                 continue;
             }
             let entry = at.join(&part);
-            self.entries.insert(entry.clone());
+            ways.entries.insert(entry.clone());
             let link = fs::read_link(&entry).ok();
             if link.is_some() || rest.is_empty() || !entry.exists() {
-                self.folders.insert(at.clone());
+                ways.folders.insert(at.clone());
             }
             match link {
                 Some(target) if links < LINKS => {
@@ -51,7 +52,8 @@ impl Ways {
             }
         }
         // `at` is the file; above it its folder, and the one that holds that.
-        self.folders.extend(at.ancestors().nth(2).map(Path::to_owned));
+        ways.folders.extend(at.ancestors().nth(2).map(Path::to_owned));
+        ways
     }
 }
 
@@ -70,19 +72,13 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    fn ways(path: &Path) -> Ways {
-        let mut ways = Ways::default();
-        ways.add(path);
-        ways
-    }
-
     #[test]
     fn of_a_plain_file_its_folder_and_the_one_above_count() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         fs::create_dir(root.join("conf")).unwrap();
         fs::write(root.join("conf/flags.json"), "").unwrap();
-        let ways = ways(&root.join("conf/../conf/flags.json"));
+        let ways = Ways::of(&root.join("conf/../conf/flags.json"));
         assert_eq!(ways.folders, BTreeSet::from([root.clone(), root.join("conf")]));
         assert!(ways.entries.contains(&root.join("conf")));
         assert!(ways.entries.contains(&root.join("conf/flags.json")));
@@ -98,7 +94,7 @@ mod tests {
         symlink("..data/flags.json", root.join("mount/flags.json")).unwrap();
         fs::create_dir(root.join("conf")).unwrap();
         symlink(root.join("mount/flags.json"), root.join("conf/flags.json")).unwrap();
-        let ways = ways(&root.join("conf/flags.json"));
+        let ways = Ways::of(&root.join("conf/flags.json"));
         let folders = ["conf", "mount", "mount/..2026"].map(|name| root.join(name));
         assert_eq!(ways.folders, BTreeSet::from(folders));
         for entry in ["conf/flags.json", "mount/flags.json", "mount/..data", "mount/..2026/flags.json"] {
@@ -110,8 +106,8 @@ mod tests {
     fn of_a_missing_folder_the_nearest_that_exists_counts() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
-        assert!(ways(&root.join("a/b/flags.json")).folders.contains(&root));
-        assert!(ways(&root.join("a/b/flags.json")).entries.contains(&root.join("a")));
+        assert!(Ways::of(&root.join("a/b/flags.json")).folders.contains(&root));
+        assert!(Ways::of(&root.join("a/b/flags.json")).entries.contains(&root.join("a")));
     }
 
     #[test]
@@ -120,6 +116,6 @@ mod tests {
         let root = folder.path().canonicalize().unwrap();
         symlink("b", root.join("a")).unwrap();
         symlink("a", root.join("b")).unwrap();
-        assert!(ways(&root.join("a")).folders.contains(&root));
+        assert!(Ways::of(&root.join("a")).folders.contains(&root));
     }
 }

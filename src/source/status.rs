@@ -16,10 +16,12 @@ pub struct Status {
     pub problems: ArcSwap<Vec<Problem>>,
 }
 
+/// How one source is doing.
 #[derive(Debug, Clone)]
 pub struct SourceStatus {
     /// `file:flags.json`
     pub name: String,
+    /// What of it serves.
     pub state: SourceState,
     /// When its content was last read and found good.
     pub fresh: Option<SystemTime>,
@@ -27,6 +29,7 @@ pub struct SourceStatus {
     pub flags: usize,
 }
 
+/// What of a source serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceState {
     /// What it said last is what serves.

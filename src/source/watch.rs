@@ -3,18 +3,19 @@
 //! Events only say when to look, and which folders are watched follows every link anew each time. The poll finds what no
 //! event told: another filesystem's changes, a lost event, a folder far above that was replaced.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{ModifyKind, RenameMode};
+use notify::{Event, EventKind};
 
 use super::eye::Eye;
+use super::folders::Folders;
 use super::paths::Ways;
-use super::sight::{self, Identity, Sight};
+use super::sight::Sight;
 
 /// How often everything is read again although no event came.
 const POLL: Duration = Duration::from_secs(2);
@@ -46,7 +47,7 @@ impl Wake {
 
 #[derive(Debug)]
 enum Nudge {
-    Event(notify::Result<notify::Event>),
+    Event(notify::Result<Event>),
     Asked,
     Paths(Vec<(PathBuf, usize)>),
 }
@@ -64,18 +65,12 @@ pub struct Look {
 pub fn start(paths: Vec<(PathBuf, usize)>, looks: SyncSender<Look>) -> Wake {
     let (nudges, inbox) = channel();
     let events = nudges.clone();
-    let watcher = notify::recommended_watcher(move |event| {
+    let folders = Folders::new(move |event| {
         // Nobody watches any more: the process ends.
         let _ = events.send(Nudge::Event(event));
     });
-    let watcher = watcher
-        .inspect_err(
-            |error| tracing::warn!(%error, "no file events: changes are found by the poll, every 2 s"),
-        )
-        .ok();
-    let mut watch =
-        Watch { watcher, inbox, looks, eyes: Vec::new(), ways: Ways::default(), watched: BTreeMap::new() };
-    watch.see(paths);
+    let mut watch = Watch { folders, inbox, looks, spots: Vec::new(), asked: false };
+    watch.watch(paths);
     thread::Builder::new()
         .name("watch".to_owned())
         .spawn(move || watch.run())
@@ -84,118 +79,115 @@ pub fn start(paths: Vec<(PathBuf, usize)>, looks: SyncSender<Look>) -> Wake {
 }
 
 struct Watch {
-    watcher: Option<RecommendedWatcher>,
+    folders: Folders,
     inbox: Receiver<Nudge>,
     looks: SyncSender<Look>,
-    eyes: Vec<Eye>,
+    spots: Vec<Spot>,
+    asked: bool,
+}
+
+/// One path.
+struct Spot {
+    eye: Eye,
     ways: Ways,
-    /// None: watching it failed, which was told.
-    watched: BTreeMap<PathBuf, Option<Identity>>,
+    /// Whether the last event on its ways told that something was moved into place.
+    moved: bool,
 }
 
 impl Watch {
     fn run(mut self) {
         let mut poll = Instant::now();
-        let mut asked = false;
         loop {
-            let due = self.eyes.iter().filter_map(Eye::due).fold(poll, Instant::min);
-            let wait = due.saturating_duration_since(Instant::now());
-            let mut look = match self.inbox.recv_timeout(wait) {
-                Ok(nudge) => self.hear(nudge, &mut asked),
+            let due = self.spots.iter().filter_map(|spot| spot.eye.due()).fold(poll, Instant::min);
+            let mut look = match self.inbox.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Ok(nudge) => self.hear(nudge),
                 Err(RecvTimeoutError::Timeout) => true,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             while let Ok(nudge) = self.inbox.try_recv() {
-                look |= self.hear(nudge, &mut asked);
+                look |= self.hear(nudge);
             }
             let now = Instant::now();
             if !look && now < due {
                 continue;
             }
-            // Folders first: what changes after they are watched is an event.
-            self.follow();
-            let changed: Vec<_> = self
-                .eyes
-                .iter_mut()
-                .filter_map(|eye| eye.look(now).map(|sight| (eye.path().to_owned(), sight)))
-                .collect();
-            let quiet = self.eyes.iter().all(|eye| eye.due().is_none());
+            let changed = self.look(now);
             let polled = now >= poll;
             if polled {
                 poll = now + POLL;
             }
-            let answers = asked && quiet;
-            if (polled || answers || !changed.is_empty())
-                && self.looks.send(Look { changed, asked: std::mem::take(&mut asked) && quiet }).is_err()
-            {
+            let settled = self.spots.iter().all(|spot| spot.eye.due().is_none());
+            let asked = self.asked && settled;
+            self.asked &= !asked;
+            let tells = polled || asked || !changed.is_empty();
+            if tells && self.looks.send(Look { changed, asked }).is_err() {
                 return;
             }
         }
     }
 
     /// Whether there is a reason to look.
-    fn hear(&mut self, nudge: Nudge, asked: &mut bool) -> bool {
+    fn hear(&mut self, nudge: Nudge) -> bool {
         match nudge {
-            Nudge::Asked => *asked = true,
-            Nudge::Paths(paths) => self.see(paths),
+            Nudge::Asked => self.asked = true,
+            Nudge::Paths(paths) => self.watch(paths),
             Nudge::Event(Ok(event)) => {
-                // Our own reading is an access too.
-                return !matches!(event.kind, EventKind::Access(_))
-                    && (event.need_rescan()
-                        || event.paths.iter().any(|path| self.ways.entries.contains(path)));
+                return self
+                    .spots
+                    .iter_mut()
+                    .fold(event.need_rescan(), |look, spot| look | spot.hear(&event));
             }
             Nudge::Event(Err(error)) => {
-                tracing::warn!(%error, "file events may be lost: the poll finds changes")
+                tracing::warn!(%error, "file events may be lost: the poll finds changes");
             }
         }
         true
     }
 
-    /// Keeps the eyes of paths that stay.
-    fn see(&mut self, paths: Vec<(PathBuf, usize)>) {
-        let mut before = std::mem::take(&mut self.eyes);
-        for (path, limit) in paths {
-            if self.eyes.iter().any(|eye| eye.path() == path) {
-                continue;
-            }
-            let kept = before.iter().position(|eye| eye.path() == path && eye.limit() == limit);
-            self.eyes.push(kept.map_or_else(|| Eye::new(path, limit), |kept| before.swap_remove(kept)));
+    fn look(&mut self, now: Instant) -> Vec<(PathBuf, Sight)> {
+        // Folders first: what changes after they are watched is an event.
+        let mut folders = BTreeSet::new();
+        for spot in &mut self.spots {
+            spot.ways = Ways::of(spot.eye.path());
+            folders.extend(spot.ways.folders.iter().cloned());
         }
+        self.folders.follow(&folders);
+        let look = |Spot { eye, moved, .. }: &mut Spot| {
+            let sight = eye.look(now, std::mem::take(moved))?;
+            Some((eye.path().to_owned(), sight))
+        };
+        self.spots.iter_mut().filter_map(look).collect()
     }
 
-    /// Watches the folders on the ways as they are now.
-    fn follow(&mut self) {
-        let Some(watcher) = &mut self.watcher else { return };
-        self.ways = Ways::default();
-        self.eyes.iter().for_each(|eye| self.ways.add(eye.path()));
-        self.watched.retain(|folder, watched| {
-            let stays = self.ways.folders.contains(folder);
-            if !stays && watched.is_some() {
-                // It may be gone, and its watch with it.
-                let _ = watcher.unwatch(folder);
-            }
-            stays
-        });
-        for folder in &self.ways.folders {
-            let identity = fs::metadata(folder).ok().map(|metadata| sight::identity(&metadata));
-            let before = self.watched.get(folder).copied();
-            if before == Some(identity) {
+    /// Watches these paths and no others; what is known of those that stay is kept.
+    fn watch(&mut self, paths: Vec<(PathBuf, usize)>) {
+        let mut before = std::mem::take(&mut self.spots);
+        for (path, limit) in paths {
+            if self.spots.iter().any(|spot| spot.eye.path() == path) {
                 continue;
             }
-            if before.flatten().is_some() {
-                // Another folder has taken its place: the watch went away with the old one.
-                let _ = watcher.unwatch(folder);
-            }
-            let watched = match watcher.watch(folder, RecursiveMode::NonRecursive) {
-                Ok(()) => identity,
-                Err(error) => {
-                    if before.is_none() {
-                        tracing::warn!(folder = %folder.display(), %error, "no file events from here: the poll finds changes");
-                    }
-                    None
-                }
-            };
-            self.watched.insert(folder.clone(), watched);
+            let stays = before.iter().position(|spot| spot.eye.path() == path && spot.eye.limit() == limit);
+            self.spots.push(match stays {
+                Some(at) => before.swap_remove(at),
+                None => Spot { eye: Eye::new(path, limit), ways: Ways::default(), moved: false },
+            });
         }
+    }
+}
+
+impl Spot {
+    /// Whether an event is a reason to look here.
+    fn hear(&mut self, event: &Event) -> bool {
+        if !event.paths.iter().any(|path| self.ways.entries.contains(path)) {
+            return false;
+        }
+        match event.kind {
+            // Our own reading is an access too.
+            EventKind::Access(_) => return false,
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => self.moved = true,
+            EventKind::Modify(ModifyKind::Name(_) | ModifyKind::Metadata(_)) => {}
+            _ => self.moved = false,
+        }
+        true
     }
 }

@@ -131,3 +131,211 @@ impl Hasher {
         digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::{Value, json};
+
+    use super::super::Attempted;
+    use super::super::fixture::{decided, outcome, samples, snapshot, version};
+    use super::*;
+    use crate::config::LogTarget;
+    use crate::config::service::VersionId;
+
+    const LINE: Line<'_> = Line {
+        method: "GET",
+        host: "shop.example.org",
+        path: "/shop/cart",
+        listener: "web",
+        request_id: "r-1",
+        targeting_key: Some("ada@example.org"),
+    };
+
+    struct Logged {
+        folder: tempfile::TempDir,
+        log: AccessLog,
+        metrics: Metrics,
+        snapshot: Snapshot,
+    }
+
+    impl Logged {
+        fn new(targeting_key_hash: bool) -> Logged {
+            let folder = tempfile::tempdir().unwrap();
+            let to = LogTarget::File(folder.path().join("access.log"));
+            let metrics = Metrics::new(100);
+            let log = AccessLog::open(&Config { to, queue: 8192, targeting_key_hash }, &metrics).unwrap();
+            Logged { folder, log, metrics, snapshot: snapshot() }
+        }
+
+        fn write(&self, line: Line<'_>, decision: Option<&Decision>, outcome: &Outcome) {
+            self.log.write(line, &self.snapshot, decision, outcome);
+        }
+
+        fn text(&self, name: &str) -> String {
+            self.log.flush(Duration::from_secs(10));
+            fs::read_to_string(self.folder.path().join(name)).unwrap()
+        }
+
+        fn only(&self) -> Value {
+            let text = self.text("access.log");
+            assert_eq!(text.matches('\n').count(), 1, "{text:?}");
+            serde_json::from_str(&text).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_line_tells_the_decision_and_its_outcome() {
+        let logged = Logged::new(false);
+        let decision = decided(&logged.snapshot, "/shop", "canary");
+        let canary = VersionId(version(&logged.snapshot, "canary"));
+        let outcome = Outcome {
+            fallback: Some(Attempted { version: canary, why: "connect" }),
+            attempts: 2,
+            ..outcome(200, Some(version(&logged.snapshot, "stable")))
+        };
+        logged.write(LINE, Some(&decision), &outcome);
+        let mut line = logged.only();
+        let time = line.as_object_mut().unwrap().remove("time").unwrap();
+        let time = humantime::parse_rfc3339(time.as_str().unwrap()).unwrap();
+        assert!(time.elapsed().unwrap() < Duration::from_secs(60));
+        let expected = json!({
+            "request_id": "r-1", "listener": "web", "method": "GET", "host": "shop.example.org", "path": "/shop/cart",
+            "status": 200, "route": "shop", "service": "shop", "version": "stable", "fallback": "connect",
+            "flags": {"version": {"variant": "canary", "reason": "targeting_match"}, "price": {"reason": "disabled"}},
+            "revision": logged.snapshot.revision.as_str(), "bytes_in": 10, "bytes_out": 20,
+            "seconds": 0.00325, "upstream_seconds": 0.003, "attempts": 2,
+        });
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn a_line_without_a_route_has_what_there_is() {
+        let logged = Logged::new(false);
+        logged.write(LINE, None, &Outcome { error: Some("bad path".to_owned()), ..outcome(400, None) });
+        let line = logged.only();
+        assert_eq!(line["error"], "bad path");
+        assert_eq!(line["status"], 400);
+        for absent in ["route", "service", "version", "flags", "fallback", "attempts", "targeting_key"] {
+            assert_eq!(line.get(absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn flag_trouble_is_told_as_the_fallback() {
+        let logged = Logged::new(false);
+        logged.write(LINE, Some(&decided(&logged.snapshot, "/typo", "")), &outcome(200, Some(0)));
+        assert_eq!(logged.only()["fallback"], "missing_flag");
+    }
+
+    #[test]
+    fn no_text_of_a_client_breaks_a_line_or_reaches_a_terminal() {
+        let logged = Logged::new(false);
+        let path = "/a\r\n{\"status\":200}\u{1b}[2J\u{7f}\u{9b}2J\u{85}\u{a0}ü";
+        logged.write(Line { path, ..LINE }, None, &outcome(400, None));
+        let text = logged.text("access.log");
+        assert_eq!(text.trim_end_matches('\n').chars().filter(|c| c.is_control()).count(), 0, "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["path"], path);
+    }
+
+    #[test]
+    fn no_text_of_a_client_makes_a_line_long_without_end() {
+        let logged = Logged::new(false);
+        let long = "ä".repeat(100_000);
+        let line = Line { path: &long, host: &long, method: &long, request_id: &long, ..LINE };
+        logged.write(line, None, &Outcome { error: Some(long.clone()), ..outcome(400, None) });
+        assert!(logged.text("access.log").len() < 6000);
+    }
+
+    #[test]
+    fn the_targeting_key_is_written_as_a_hash_only_and_only_when_asked_for() {
+        let quiet = Logged::new(false);
+        quiet.write(LINE, None, &outcome(200, None));
+        assert_eq!(quiet.only().get("targeting_key"), None);
+        let logged = Logged::new(true);
+        let other = Line { targeting_key: Some("bob@example.org"), ..LINE };
+        for line in [LINE, LINE, other, Line { targeting_key: None, ..LINE }] {
+            logged.write(line, None, &outcome(200, None));
+        }
+        let text = logged.text("access.log");
+        assert!(!text.contains("example.org\"},") && !text.contains("ada") && !text.contains("bob"));
+        let hashes: Vec<_> = text
+            .lines()
+            .map(|line| {
+                serde_json::from_str::<Value>(line).unwrap()["targeting_key"].as_str().map(str::to_owned)
+            })
+            .collect();
+        assert_eq!(hashes[0], hashes[1]);
+        assert_ne!(hashes[0], hashes[2]);
+        assert_eq!(hashes[3], None);
+        assert!(
+            hashes[0]
+                .as_ref()
+                .is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
+        );
+        let again = Logged::new(true);
+        again.write(LINE, None, &outcome(200, None));
+        assert_ne!(
+            again.only()["targeting_key"].as_str(),
+            hashes[0].as_deref(),
+            "the hash's key is new with each start"
+        );
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_opened_anew() {
+        let logged = Logged::new(false);
+        logged.write(Line { request_id: "before", ..LINE }, None, &outcome(200, None));
+        let at = |name: &str| logged.folder.path().join(name);
+        fs::rename(at("access.log"), at("access.log.1")).unwrap();
+        logged.log.reopen();
+        logged.write(Line { request_id: "after", ..LINE }, None, &outcome(200, None));
+        let now = logged.text("access.log");
+        assert!(now.contains("after") && !now.contains("before"), "{now}");
+        assert!(logged.text("access.log.1").contains("before"));
+    }
+
+    #[test]
+    fn every_line_is_written_or_counted_as_dropped() {
+        let logged = Logged::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..5000).for_each(|_| logged.write(LINE, None, &outcome(200, None))));
+            }
+        });
+        let text = logged.text("access.log");
+        let written = text
+            .lines()
+            .inspect(|line| assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}"))
+            .count();
+        let dropped: usize =
+            samples(&logged.metrics, "flagway_access_log_dropped_total")[0].trim().parse().unwrap();
+        assert_eq!(written + dropped, 20_000);
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted() {
+        let metrics = Metrics::new(100);
+        let to = LogTarget::File("/dev/full".into());
+        let log = AccessLog::open(&Config { to, queue: 100, targeting_key_hash: false }, &metrics).unwrap();
+        let snapshot = snapshot();
+        for _ in 0..3 {
+            log.write(LINE, &snapshot, None, &outcome(200, None));
+            log.flush(Duration::from_secs(10));
+        }
+        assert_eq!(samples(&metrics, "flagway_access_log_dropped_total"), [" 3"]);
+    }
+
+    #[test]
+    fn a_log_that_is_off_takes_everything() {
+        let log = AccessLog::open(
+            &Config { to: LogTarget::Off, queue: 1, targeting_key_hash: true },
+            &Metrics::new(1),
+        );
+        let log = log.unwrap();
+        log.write(LINE, &snapshot(), None, &outcome(200, None));
+        log.reopen();
+        log.flush(Duration::from_secs(10));
+    }
+}

@@ -5,9 +5,11 @@
 //! keeps what it got.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
+
+use super::rare::Rare;
 
 /// The label of everything that came after the bound.
 pub(super) const OTHER: &str = "other";
@@ -26,7 +28,7 @@ struct Inner<const N: usize> {
     free: usize,
     /// Series that may be made with free labels as they are.
     limit: usize,
-    made: Mutex<HashMap<[String; N], IntCounter>>,
+    made: Rare<HashMap<[String; N], IntCounter>>,
 }
 
 impl<const N: usize> Bounded<N> {
@@ -44,12 +46,12 @@ impl<const N: usize> Bounded<N> {
         let counters = IntCounterVec::new(opts, &labels).expect("a metric's name and labels are valid");
         registry.register(Box::new(counters.clone())).expect("a metric is registered once");
         let limit = max_series.saturating_sub(fixed);
-        Bounded(Arc::new(Inner { counters, free, limit, made: Mutex::default() }))
+        Bounded(Arc::new(Inner { counters, free, limit, made: Rare::default() }))
     }
 
     /// The counter with these labels, made now if it is new and the bound allows it.
     pub(super) fn get(&self, labels: [&str; N]) -> IntCounter {
-        let mut made = self.made();
+        let mut made = self.0.made.lock();
         let mut key = labels.map(|label| cut(label, LABEL_BYTES).to_owned());
         if let Some(counter) = made.get(&key) {
             return counter.clone();
@@ -65,12 +67,7 @@ impl<const N: usize> Bounded<N> {
 
     /// The counter with these labels, if it was ever made as itself.
     fn existing(&self, labels: [&str; N]) -> Option<IntCounter> {
-        self.made().get(&labels.map(|label| cut(label, LABEL_BYTES).to_owned())).cloned()
-    }
-
-    fn made(&self) -> MutexGuard<'_, HashMap<[String; N], IntCounter>> {
-        // Nothing in here panics half way through a change.
-        self.0.made.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.made.lock().get(&labels.map(|label| cut(label, LABEL_BYTES).to_owned())).cloned()
     }
 }
 

@@ -230,3 +230,113 @@ impl FlagCells {
 fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{decided, outcome, samples, snapshot, version};
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_the_version_that_served() {
+        let (metrics, snapshot) = (Metrics::new(100), snapshot());
+        let handles = Handles::resolve(&metrics, &snapshot);
+        let (stable, canary) = (version(&snapshot, "stable"), version(&snapshot, "canary"));
+        let shop = decided(&snapshot, "/shop", "canary");
+        assert_eq!(shop.target.unwrap().version, VersionId(canary));
+        handles.finished(Some(&shop), &outcome(200, Some(canary)));
+        handles.finished(Some(&shop), &outcome(204, Some(canary)));
+        handles.finished(Some(&shop), &outcome(502, Some(stable)));
+        handles.finished(Some(&shop), &outcome(503, None));
+        handles.finished(Some(&shop), &outcome(0, Some(stable)));
+        handles.finished(Some(&decided(&snapshot, "/hello", "")), &outcome(200, None));
+        handles.finished(Some(&decided(&snapshot, "/nowhere", "")), &outcome(404, None));
+        handles.finished(None, &outcome(400, None));
+        handles.finished(Some(&shop), &outcome(999, Some(77)));
+        assert_eq!(
+            samples(&metrics, "flagway_requests_total"),
+            [
+                r#"{class="2xx",route="hello",service="",version=""} 1"#,
+                r#"{class="2xx",route="shop",service="shop",version="canary"} 2"#,
+                r#"{class="4xx",route="none",service="",version=""} 2"#,
+                r#"{class="5xx",route="shop",service="shop",version=""} 1"#,
+                r#"{class="5xx",route="shop",service="shop",version="stable"} 1"#,
+                r#"{class="none",route="shop",service="shop",version=""} 1"#,
+                r#"{class="none",route="shop",service="shop",version="stable"} 1"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn the_gateways_own_seconds_are_apart_from_the_upstreams() {
+        let (metrics, snapshot) = (Metrics::new(100), snapshot());
+        let handles = Handles::resolve(&metrics, &snapshot);
+        let (total, upstream) = (Duration::from_millis(750), Duration::from_millis(500));
+        handles.finished(None, &Outcome { total, upstream, ..outcome(200, Some(0)) });
+        handles.finished(None, &Outcome { total, ..outcome(404, None) });
+        assert_eq!(
+            samples(&metrics, "flagway_request_seconds_count"),
+            [r#"{part="gateway"} 2"#, r#"{part="upstream"} 1"#]
+        );
+        assert_eq!(
+            samples(&metrics, "flagway_request_seconds_sum"),
+            [r#"{part="gateway"} 1"#, r#"{part="upstream"} 0.5"#]
+        );
+    }
+
+    #[test]
+    fn evaluations_and_flag_trouble_are_counted_when_decided() {
+        let (metrics, snapshot) = (Metrics::new(100), snapshot());
+        let handles = Handles::resolve(&metrics, &snapshot);
+        assert_eq!(samples(&metrics, "flagway_evaluations_total"), [""; 0], "nothing before the first");
+        for (path, variant) in
+            [("/shop", "canary"), ("/shop", "canary"), ("/shop", "odd"), ("/typo", ""), ("/no", "")]
+        {
+            handles.decided(&decided(&snapshot, path, variant));
+        }
+        assert_eq!(
+            samples(&metrics, "flagway_evaluations_total"),
+            [
+                r#"{flag="absent",reason="error",variant=""} 1"#,
+                r#"{flag="price",reason="disabled",variant=""} 3"#,
+                r#"{flag="version",reason="targeting_match",variant="canary"} 2"#,
+                r#"{flag="version",reason="targeting_match",variant="odd"} 1"#,
+            ]
+        );
+        assert_eq!(
+            samples(&metrics, "flagway_fallbacks_total"),
+            [
+                r#"{from="flag",route="shop",why="unknown_version"} 1"#,
+                r#"{from="flag",route="typo",why="missing_flag"} 1"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_version_that_failed_is_counted_with_why() {
+        let (metrics, snapshot) = (Metrics::new(100), snapshot());
+        let canary = VersionId(version(&snapshot, "canary"));
+        let shop = decided(&snapshot, "/shop", "canary");
+        // The next snapshot's handles go on with the same counters.
+        for handles in [Handles::resolve(&metrics, &snapshot), Handles::resolve(&metrics, &snapshot)] {
+            for why in ["connect", "something_new"] {
+                let fallback = Some(Attempted { version: canary, why });
+                handles.finished(Some(&shop), &Outcome { fallback, ..outcome(200, Some(0)) });
+            }
+        }
+        assert_eq!(
+            samples(&metrics, "flagway_fallbacks_total"),
+            [
+                r#"{from="canary",route="shop",why="connect"} 2"#,
+                r#"{from="canary",route="shop",why="something_new"} 2"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn resolving_shows_the_revision() {
+        let (metrics, snapshot) = (Metrics::new(100), snapshot());
+        Handles::resolve(&metrics, &snapshot);
+        let shown = format!("{{revision=\"{}\"}} 1", snapshot.revision);
+        assert_eq!(samples(&metrics, "flagway_snapshot_info"), [shown]);
+    }
+}

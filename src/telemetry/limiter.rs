@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
+
+use super::rare::Rare;
 
 /// One line in so long a time.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// One kind of line.
 #[derive(Debug, Default)]
-pub(super) struct Limiter {
+pub struct Limiter {
     /// Milliseconds of [`uptime`] from which the next line may pass.
     next: AtomicU64,
     held: AtomicU64,
@@ -18,7 +20,7 @@ pub(super) struct Limiter {
 
 impl Limiter {
     /// `Some(lines held back since the last one)` when a line may be written now.
-    pub(super) fn pass(&self, now: Duration) -> Option<u64> {
+    pub fn pass(&self, now: Duration) -> Option<u64> {
         let now = now.as_millis() as u64;
         let next = self.next.load(Relaxed);
         let open = now >= next
@@ -32,7 +34,7 @@ impl Limiter {
 }
 
 /// Time since the first call in this process: what a [`Limiter`] reckons with.
-pub(super) fn uptime() -> Duration {
+pub fn uptime() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     START.elapsed()
 }
@@ -41,20 +43,19 @@ pub(super) fn uptime() -> Duration {
 #[derive(Debug)]
 pub(super) struct Limiters {
     max: usize,
-    by_name: Mutex<HashMap<(String, &'static str), Arc<Limiter>>>,
+    by_name: Rare<HashMap<(String, &'static str), Arc<Limiter>>>,
     other: Arc<Limiter>,
 }
 
 impl Limiters {
     /// At most `max` limiters; what comes later shares one.
     pub(super) fn new(max: usize) -> Limiters {
-        Limiters { max, by_name: Mutex::default(), other: Arc::default() }
+        Limiters { max, by_name: Rare::default(), other: Arc::default() }
     }
 
     /// The limiter of that name.
     pub(super) fn get(&self, route: &str, kind: &'static str) -> Arc<Limiter> {
-        // Nothing in here panics half way through a change.
-        let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_name = self.by_name.lock();
         let full = by_name.len() >= self.max;
         let key = (route.to_owned(), kind);
         match by_name.get(&key) {

@@ -2,7 +2,6 @@
 //!
 //! Labels never carry what a client sent. Those that come from definitions are bounded in number and length.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
@@ -12,6 +11,7 @@ use prometheus::{
 
 use super::bounded::Bounded;
 use super::limiter::Limiters;
+use super::rare::Rare;
 use crate::config::ProblemKind;
 use crate::decide::Trouble;
 use crate::flag::Reason;
@@ -41,7 +41,7 @@ pub struct Metrics {
     pub(super) limiters: Limiters,
     reloads: [IntCounter; 3],
     snapshot_info: IntGaugeVec,
-    present_revision: Mutex<Option<String>>,
+    present_revision: Rare<Option<String>>,
     source_age: GaugeVec,
     problems: IntGaugeVec,
 }
@@ -119,7 +119,7 @@ impl Metrics {
                 "1 for the revision that is live.",
                 "revision",
             ),
-            present_revision: Mutex::default(),
+            present_revision: Rare::default(),
             source_age: registered(&registry, GaugeVec::new(source_age, &["source"])),
             problems,
             registry,
@@ -133,7 +133,7 @@ impl Metrics {
 
     /// Makes a revision the one that is live.
     pub(super) fn set_revision(&self, revision: &str) {
-        let mut present = self.present_revision.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut present = self.present_revision.lock();
         if present.as_deref() == Some(revision) {
             return;
         }

@@ -13,10 +13,13 @@ pub struct Outcome {
     pub total: Duration,
     /// The part of it spent waiting for the upstream.
     pub upstream: Duration,
+    /// Of the request's body.
     pub bytes_in: u64,
+    /// Of the response's body.
     pub bytes_out: u64,
     /// The version that served, when one was tried; after a fallback it is not the decision's.
     pub version: Option<VersionId>,
+    /// Upstream attempts; 0 when none was made.
     pub attempts: u32,
     /// A failed first attempt that led to the default version.
     pub fallback: Option<Attempted>,
@@ -27,6 +30,7 @@ pub struct Outcome {
 /// An attempt that failed and was followed by another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempted {
+    /// The version that failed.
     pub version: VersionId,
     /// Token: `connect`, `timeout`, `closed`, ...
     pub why: &'static str,

@@ -88,7 +88,7 @@ fn the_demo_runs_its_commands_work_and_its_files_are_reloaded() {
         answers.dedup();
         answers.len() == 1
     });
-    assert!(demo.stdout.count() > before, "who goes where is shown live");
+    eventually("who goes where is shown live", || demo.stdout.count() > before);
 }
 
 #[test]

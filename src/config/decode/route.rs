@@ -12,7 +12,7 @@ use crate::config::route::{
     VersionRule,
 };
 use crate::config::service::ServiceId;
-use crate::config::{Injection, Name, Paths};
+use crate::config::{Injection, Name, Paths, Problem, Severity};
 
 pub static ROUTE: Object = Object {
     title: "Route",
@@ -262,10 +262,10 @@ fn inject(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<FlagName>> {
     decoder.list(item, |item, decoder| {
         let flag = flag_name(item, decoder)?;
         if seen.contains(&flag.key) {
-            decoder.report(
-                item.problem(format!("the flag {} stands twice", shown(item)))
-                    .with_expected("each flag once"),
-            );
+            let problem = item.problem(format!("the flag {} stands twice", shown(item)));
+            let problem = Problem { severity: Severity::Warning, ..problem.with_expected("each flag once") };
+            decoder.report(problem);
+            return None;
         }
         seen.push(flag.key.clone());
         Some(flag)

@@ -171,10 +171,13 @@ fn all_errors_at_once() {
 
 #[test]
 fn warnings_of_what_never_counts() {
-    let config = parsed(&format!(
-        "{GOOD}context: {{targeting_key: [{{header: {{name: x-user, trusted: true}}}}]}}\n\
+    let config = parsed(
+        &format!(
+            "{GOOD}context: {{targeting_key: [{{header: {{name: x-user, trusted: true}}}}]}}\n\
          injection: {{accept_from: trusted_proxies}}\n"
-    ));
+        )
+        .replace("{flag: shop-version}", "{flag: shop-version}\n    inject: [a, b, a]"),
+    );
     insta::assert_snapshot!(render(&config.warnings));
 }
 

@@ -25,24 +25,24 @@ pub fn prefix(version: FractionalVersion, flag_key: &str) -> Murmur3 {
     hasher
 }
 
-/// The hash of the implicit unit: the flag's key and the targeting key.
-pub fn implicit(version: FractionalVersion, mut prefix: Murmur3, targeting_key: &str) -> u32 {
+/// The implicit unit, taken by a hash: the flag's key and the targeting key.
+pub fn implicit(version: FractionalVersion, mut prefix: Murmur3, targeting_key: &str) -> Murmur3 {
     match version {
         FractionalVersion::V2 => prefix.write(targeting_key.as_bytes()),
         FractionalVersion::V3 => cbor::text(&mut prefix, targeting_key),
     }
-    prefix.finish()
+    prefix
 }
 
-/// The hash of an explicit unit; v2 knows texts only.
-pub fn explicit(version: FractionalVersion, unit: &Value) -> Option<u32> {
+/// An explicit unit, taken by a hash; v2 knows texts only.
+pub fn explicit(version: FractionalVersion, unit: &Value) -> Option<Murmur3> {
     let mut hasher = Murmur3::default();
     match (version, unit) {
         (FractionalVersion::V2, Value::Text(text)) => hasher.write(text.as_bytes()),
         (FractionalVersion::V2, _) => return None,
         (FractionalVersion::V3, _) => cbor::value(&mut hasher, unit),
     }
-    Some(hasher.finish())
+    Some(hasher)
 }
 
 /// The hash scaled to the sum of weights: a number below the sum.

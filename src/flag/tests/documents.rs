@@ -180,6 +180,13 @@ fn a_wrong_flag_is_told_with_place_and_fix() {
             ),
             "1: \"$ref\" flags.f.targeting.if[0].$ref: there is no evaluator \"nope\"; a name under `$evaluators`",
         ),
+        (
+            format!(
+                r#"{{"state": "ENABLED", {variants}, "targeting": {{"fractional": [["on", -1], ["on", {{"frob": 1}}]]}}}}"#
+            ),
+            "1: \"frob\" flags.f.targeting.fractional[1][1].frob: unknown operator \"frob\"; \
+             an operator of flagd's JSON Logic",
+        ),
         ("5".to_owned(), "1: \"f\" flags.f: the flag is a number; an object"),
     ] {
         let document =
@@ -380,11 +387,11 @@ fn yaml_bombs_are_refused() {
         let aliases = vec![format!("*a{}", n - 1); 10].join(", ");
         laughs += &format!("a{n}: &a{n} [{aliases}]\n");
     }
-    for bomb in [
-        laughs,
-        format!("flags: {}", "[".repeat(200)),
-        format!("flags:{}", "\n- ".repeat(1)) + &"- ".repeat(5_000),
-    ] {
+    // The parser holds a whole flow collection before it tells of it.
+    let large = format!("flags: [{}]", "a,".repeat(3 << 20));
+    for bomb in
+        [large, laughs, format!("flags: {}", "[".repeat(200)), format!("flags:\n{}", "- ".repeat(5_000))]
+    {
         let problems = parse(&bomb, Format::Yaml).expect_err("it is refused");
         assert!(!problems.is_empty());
     }

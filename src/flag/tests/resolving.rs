@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{on_off, resolve, set, trace, variant};
 use crate::config::FractionalVersion::{V2, V3};
-use crate::flag::{Entry, ErrorCode, FlagSet, JsonContext, Reason};
+use crate::flag::{Definition, Entry, ErrorCode, FlagSet, FlagState, JsonContext, Reason, Step};
 
 fn flag(state: &str, default: Json, targeting: Json) -> Json {
     let variants = json!({"on": true, "true": 1, "1": 2, "": 3});
@@ -65,12 +65,17 @@ fn a_rule_that_burns_its_budget_is_an_error_and_not_a_long_wait() {
         json!({"reduce": [list, {"cat": [{"var": "accumulator"}, {"var": "accumulator"}]}, "x"]}),
         json!({"reduce": [list, {"merge": [{"var": "accumulator"}, {"var": "accumulator"}]}, [1]]}),
         json!({"reduce": [list, [{"var": "accumulator"}, {"var": "accumulator"}], [1]]}),
+        json!({"reduce": [list, [[[[[[[[{"var": "accumulator"}]]]]]]]], [1]]}),
     ];
     for bomb in bombs {
         let set = set(&on_off(json!({"if": [bomb, "on", "off"]})), V3);
         let resolution = resolve(&set, "flag", &json!({}));
         assert_eq!((resolution.variant, resolution.error), (None, Some(ErrorCode::General)), "{bomb}");
-        assert!(trace(&set, "flag", &json!({})).len() <= 10_001);
+        let steps = trace(&set, "flag", &json!({}));
+        assert!(steps.len() <= 10_001);
+        assert_eq!(steps[0].result, "not finished");
+        let told = |step: &Step| step.result == "not finished (the budget of 200000 steps is used up)";
+        assert!(steps.len() > 10_000 || steps.iter().any(told), "{bomb}");
     }
 }
 
@@ -88,7 +93,8 @@ fn reads_are_known_for_every_branch() {
     assert!(reads.targeting_key && reads.timestamp && !reads.everything);
 
     for (rule, key, everything) in [
-        (json!({"fractional": [{"var": "email"}, ["on", 1], ["off", 1]]}), true, false),
+        (json!({"fractional": [{"var": "email"}, ["on", 1], ["off", 1]]}), false, false),
+        (json!({"fractional": [{"if": [true, ["on", 1], ["on", 2]]}, ["off", 1]]}), true, false),
         (json!({"fractional": ["fixed", ["on", 1], ["off", 1]]}), false, false),
         (json!({"fractional": [{"var": "targetingKey"}, ["on", 1], ["off", 1]]}), true, false),
         (json!({"var": {"cat": ["a", "b"]}}), false, true),
@@ -100,6 +106,33 @@ fn reads_are_known_for_every_branch() {
         let compiled = set(&on_off(rule.clone()), V3);
         let reads = &compiled.get(compiled.find("flag").expect("it exists")).reads;
         assert_eq!((reads.targeting_key, reads.everything), (key, everything), "{rule}");
+    }
+}
+
+#[test]
+fn a_unit_that_is_null_needs_the_targeting_key_in_v2() {
+    let rule = json!({"fractional": [{"var": "email"}, ["on", 1], ["off", 1]]});
+    let compiled = set(&on_off(rule), V2);
+    assert!(compiled.get(compiled.find("flag").expect("it exists")).reads.targeting_key);
+}
+
+#[test]
+fn the_deepest_rule_runs_and_a_deeper_one_is_a_parse_error() {
+    let nested = |depth| (0..depth).fold(json!(1), |inner, _| json!({"!": [inner]}));
+    let definition = |depth| Definition {
+        key: "flag".into(),
+        state: FlagState::Enabled,
+        variants: vec![("true".into(), json!(1)), ("false".into(), json!(0))],
+        default_variant: None,
+        targeting: Some(nested(depth)),
+        metadata: BTreeMap::new(),
+        place: None,
+    };
+    for (depth, error) in [(190, None), (300, Some(ErrorCode::ParseError))] {
+        let entries = BTreeMap::from([(Arc::from("flag"), Entry::Good(Arc::new(definition(depth))))]);
+        let set = FlagSet::compile(&entries, V3);
+        assert_eq!(resolve(&set, "flag", &json!({})).error, error);
+        assert!(!trace(&set, "flag", &json!({})).is_empty());
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pingora::upstreams::peer::HttpPeer;
 
-use crate::gateway::throttle::millis;
+use crate::telemetry::limiter::uptime;
 
 /// How long an endpoint that refused a connection is passed over while others are there.
 const REST_MILLIS: u64 = 2000;
@@ -22,6 +22,11 @@ pub struct Ring {
     slots: u64,
     /// Coprime to `slots`.
     step: u64,
+}
+
+/// Milliseconds of [`uptime`].
+fn millis() -> u64 {
+    uptime().as_millis() as u64
 }
 
 /// One address.

@@ -58,31 +58,48 @@ impl H2cUpstream {
 }
 
 impl Shared {
-    async fn serve(&self, stream: tokio::net::TcpStream, connection: usize) -> Result<(), h2::Error> {
+    async fn serve(
+        self: Arc<Self>,
+        stream: tokio::net::TcpStream,
+        connection: usize,
+    ) -> Result<(), h2::Error> {
         let mut streams = h2::server::handshake(stream).await?;
         while let Some(next) = streams.accept().await {
-            let (request, mut respond) = next?;
-            let (parts, mut incoming) = request.into_parts();
-            let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-            let mut head = format!("{} {target} HTTP/2\r\n", parts.method).into_bytes();
-            if let Some(authority) = parts.uri.authority() {
-                head.extend_from_slice(format!(":authority: {authority}\r\n").as_bytes());
-            }
-            for (name, value) in &parts.headers {
-                head.extend_from_slice(format!("{name}: ").as_bytes());
-                head.extend_from_slice(value.as_bytes());
-                head.extend_from_slice(b"\r\n");
-            }
-            let mut body = Vec::new();
-            while let Some(data) = incoming.data().await {
-                let data = data?;
-                let _ = incoming.flow_control().release_capacity(data.len());
-                body.extend_from_slice(&data);
-            }
-            self.recorded.lock().unwrap().push(Recorded { head, body, connection, sni: None });
-            let mut out = respond.send_response(Response::new(()), false)?;
-            out.send_data(Bytes::from(self.name.clone()), true)?;
+            let (request, respond) = next?;
+            let shared = Arc::clone(&self);
+            // Beside the connection, which moves only while it is asked for the next stream.
+            tokio::spawn(async move {
+                let _ = shared.answer(request, respond, connection).await;
+            });
         }
         Ok(())
+    }
+
+    async fn answer(
+        &self,
+        request: http::Request<h2::RecvStream>,
+        mut respond: h2::server::SendResponse<Bytes>,
+        connection: usize,
+    ) -> Result<(), h2::Error> {
+        let (parts, mut incoming) = request.into_parts();
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let mut head = format!("{} {target} HTTP/2\r\n", parts.method).into_bytes();
+        if let Some(authority) = parts.uri.authority() {
+            head.extend_from_slice(format!(":authority: {authority}\r\n").as_bytes());
+        }
+        for (name, value) in &parts.headers {
+            head.extend_from_slice(format!("{name}: ").as_bytes());
+            head.extend_from_slice(value.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        let mut body = Vec::new();
+        while let Some(data) = incoming.data().await {
+            let data = data?;
+            let _ = incoming.flow_control().release_capacity(data.len());
+            body.extend_from_slice(&data);
+        }
+        self.recorded.lock().unwrap().push(Recorded { head, body, connection, sni: None });
+        let mut out = respond.send_response(Response::new(()), false)?;
+        out.send_data(Bytes::from(self.name.clone()), true)
     }
 }

@@ -1,0 +1,128 @@
+//! Running `fractional`: the unit is hashed, the buckets are laid out, one of them wins.
+
+use smallvec::SmallVec;
+
+use super::{Machine, Result, Scope};
+use crate::config::FractionalVersion;
+use crate::flag::fault::quoted;
+use crate::flag::murmur3::Murmur3;
+use crate::flag::operators::fractional;
+use crate::flag::rule::{Expr, Fractional, Literal, Split};
+use crate::flag::trace::{Witness, show};
+use crate::flag::{Context, Value};
+
+/// What a `fractional` chose.
+pub enum Pick<'e> {
+    /// A bucket that is a constant.
+    Literal(&'e Literal),
+    /// A computed bucket, or null.
+    Value(Value<'e>),
+}
+
+impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
+    /// What a `fractional` gives.
+    pub fn pick(&mut self, split: &'e Fractional, scope: Option<&Scope<'e>>) -> Result<Pick<'e>> {
+        let null = Pick::Value(Value::Null);
+        // Parts of buckets, when they are computed or the first argument turns out to be one.
+        let mut parts: SmallVec<[(Value<'e>, u64); 8]> = SmallVec::new();
+        let mut unit = Value::Null;
+        if let Some(expr) = &split.unit {
+            unit = self.eval(expr, scope)?;
+            self.spend(unit.weight())?;
+            if unit.len().is_some() {
+                let Some(part) = fractional::part(&unit) else { return Ok(null) };
+                parts.push(part);
+                unit = Value::Null;
+            } else if unit == Value::Null && split.version == FractionalVersion::V3 {
+                self.witness.note(|| "the unit is null".to_owned());
+                return Ok(null);
+            }
+        }
+        let Some(hash) = self.hash(split, &unit, scope)? else { return Ok(null) };
+        match &split.split {
+            Split::Nothing => return Ok(null),
+            Split::Fixed(table) if parts.is_empty() => {
+                let sum = table.last().map_or(0, |(end, _)| *end);
+                let bucket = fractional::bucket(hash, sum);
+                let at = table.partition_point(|(end, _)| *end <= bucket);
+                // None when all weights are 0.
+                let Some((_, literal)) = table.get(at) else { return Ok(null) };
+                self.witness.note(|| told(bucket, sum, at, table.len()));
+                return Ok(Pick::Literal(literal));
+            }
+            Split::Fixed(table) => {
+                let mut start = 0;
+                for (end, literal) in table {
+                    parts.push((Value::from(&literal.json), u64::from(end - start)));
+                    start = *end;
+                }
+            }
+            Split::Computed(buckets) => {
+                for bucket in buckets {
+                    let Some(part) = self.part(bucket, scope)? else { return Ok(null) };
+                    parts.push(part);
+                }
+            }
+        }
+        let sum = parts.iter().fold(0_u64, |sum, (_, weight)| sum.saturating_add(*weight));
+        if sum == 0 || sum > fractional::MAX_SUM {
+            self.witness.note(|| format!("the weights add up to {sum}"));
+            return Ok(null);
+        }
+        // The sum was just bounded by 2^31 - 1.
+        let bucket = u64::from(fractional::bucket(hash, sum as u32));
+        let mut end = 0;
+        for (at, (_, weight)) in parts.iter().enumerate() {
+            end += weight;
+            if bucket < end {
+                self.witness.note(|| told(bucket as u32, sum as u32, at, parts.len()));
+                return Ok(Pick::Value(parts.swap_remove(at).0));
+            }
+        }
+        Ok(null)
+    }
+
+    /// The hash of what is split; none without a targeting key, or when the unit cannot be one.
+    fn hash(
+        &mut self,
+        split: &'e Fractional,
+        unit: &Value<'e>,
+        scope: Option<&Scope<'e>>,
+    ) -> Result<Option<u32>> {
+        let hasher = if *unit != Value::Null {
+            self.witness.note(|| format!("unit {}", show(unit)));
+            fractional::explicit(split.version, unit)
+        } else {
+            // The body of `map` and its like sees no targeting key.
+            let key = if scope.is_none() { self.context.targeting_key() } else { None };
+            let key = key.filter(|key| !key.is_empty());
+            self.witness.note(|| match key {
+                Some(key) => format!("unit: flag key and targeting key {}", quoted(key)),
+                None => "no targeting key".to_owned(),
+            });
+            key.map(|key| fractional::implicit(split.version, split.prefix, key))
+        };
+        self.spend(hasher.map_or(0, |hasher| hasher.length() / 16))?;
+        Ok(hasher.map(Murmur3::finish))
+    }
+
+    /// One computed bucket; none makes the whole `fractional` null.
+    fn part(&mut self, bucket: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Option<(Value<'e>, u64)>> {
+        let Expr::List(parts) = bucket else {
+            let bucket = self.eval(bucket, scope)?;
+            return Ok(fractional::part(&bucket));
+        };
+        let [variant, weight @ ..] = &**parts else { return Ok(None) };
+        let variant = self.eval(variant, scope)?;
+        let weight = match weight {
+            [] => Some(1),
+            [weight] => fractional::weight(&self.eval(weight, scope)?),
+            _ => None,
+        };
+        Ok(weight.filter(|_| fractional::nameable(&variant)).map(|weight| (variant, weight)))
+    }
+}
+
+fn told(bucket: u32, sum: u32, at: usize, count: usize) -> String {
+    format!("bucket {bucket} of {sum}, part {} of {count}", at + 1)
+}
