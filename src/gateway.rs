@@ -21,9 +21,9 @@ mod outbound;
 mod proxy;
 mod redirect;
 pub mod server;
+mod services;
 mod target;
 mod tls;
-mod traffic;
 pub mod upstream;
 
 pub use live::Live;

@@ -5,7 +5,6 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, LOCATION
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
-use smallvec::SmallVec;
 
 use super::exchange::Exchange;
 use crate::config::route::FixedResponse;
@@ -18,7 +17,7 @@ const DRAINED: u64 = 64 << 10;
 #[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
-    fields: SmallVec<[(HeaderName, HeaderValue); 4]>,
+    fields: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
 }
 
@@ -28,7 +27,7 @@ impl Answer {
         let fresh = (CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
         Answer {
             status,
-            fields: SmallVec::from_iter([(CONTENT_TYPE, TEXT), fresh]),
+            fields: vec![(CONTENT_TYPE, TEXT), fresh],
             body: Bytes::from_static(line.as_bytes()),
         }
     }
@@ -50,11 +49,11 @@ impl Answer {
     }
 
     pub fn redirect(status: StatusCode, location: HeaderValue) -> Answer {
-        Answer { status, fields: SmallVec::from_iter([(LOCATION, location)]), body: Bytes::new() }
+        Answer { status, fields: vec![(LOCATION, location)], body: Bytes::new() }
     }
 
     pub fn fixed(fixed: &FixedResponse) -> Answer {
-        let mut fields: SmallVec<_> = fixed.headers.iter().cloned().collect();
+        let mut fields = fixed.headers.clone();
         if !fixed.body.is_empty() && fields.iter().all(|(name, _)| *name != CONTENT_TYPE) {
             fields.push((CONTENT_TYPE, TEXT));
         }

@@ -12,8 +12,11 @@ use crate::telemetry::{Handles, Metrics};
 
 /// Published as one.
 pub struct Live {
+    /// What decides.
     pub snapshot: Arc<Snapshot>,
+    /// What counts.
     pub handles: Handles,
+    /// What serves.
     pub upstreams: Upstreams,
     /// What upstreams need and do not have: files that cannot be used.
     pub problems: Vec<Problem>,

@@ -179,7 +179,7 @@ impl ProxyHttp for Proxy {
         exchange: &mut Exchange,
     ) -> FailToProxy {
         let status = status_of(error);
-        exchange.error = Some(error.etype().as_str());
+        exchange.error = Some(told(error));
         if status == Some(StatusCode::INTERNAL_SERVER_ERROR) {
             tracing::error!(reason = error.reason_str(), "a request failed inside the gateway");
         }
@@ -260,6 +260,23 @@ fn why(error: &ErrorType) -> &'static str {
         ErrorType::ReadTimedout | ErrorType::WriteTimedout => "timeout",
         ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => "closed",
         _ => "protocol",
+    }
+}
+
+/// What the log is told: who failed, and how.
+fn told(error: &Error) -> &'static str {
+    match (error.esource(), why(error.etype())) {
+        (ErrorSource::Upstream, _) if matches!(error.etype(), ErrorType::HTTPStatus(503)) => {
+            "no endpoint takes a connection"
+        }
+        (ErrorSource::Upstream, _) if matches!(error.etype(), ErrorType::HTTPStatus(_)) => "upstream timeout",
+        (ErrorSource::Upstream, "timeout") => "upstream timeout",
+        (ErrorSource::Upstream, "closed") => "upstream closed",
+        (ErrorSource::Upstream, _) => "upstream protocol",
+        (ErrorSource::Downstream, "timeout") => "client timeout",
+        (ErrorSource::Downstream, "closed") => "client closed",
+        (ErrorSource::Downstream, _) => "client protocol",
+        (ErrorSource::Internal | ErrorSource::Unset, _) => error.etype().as_str(),
     }
 }
 

@@ -36,6 +36,10 @@ pub fn location(redirect: &Redirect, matched: &PathPattern, asked: Asked<'_>) ->
         (Some(RedirectPath::Prefix(new)), PathPattern::Prefix(old)) => replace_prefix(asked.path, old, new),
         _ => Cow::Borrowed(asked.path),
     };
+    if host.is_empty() && path.starts_with("//") {
+        // Relative, it would name another host.
+        return None;
+    }
     let mut text = String::with_capacity(scheme.len() + host.len() + path.len() + 16);
     if !host.is_empty() {
         text.push_str(scheme);
@@ -111,6 +115,8 @@ mod tests {
                 "https://a.test/old/x?b=c",
             ),
         ];
+        let away = Asked { host: "", path: "//evil.test", ..asked };
+        assert_eq!(location(&redirect("https", "", 0, None), &prefix, away), None);
         for (redirect, asked, expected) in table {
             assert_eq!(location(&redirect, &prefix, asked).unwrap(), expected, "{redirect:?}");
         }

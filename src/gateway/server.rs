@@ -12,7 +12,7 @@ use super::attempts;
 use super::drain::{Signals, Traffic};
 use super::live::Published;
 use super::proxy::Proxy;
-use super::traffic::{Listening, Opened, Resolving};
+use super::services::{Listening, Opened, Resolving};
 use crate::config::listener::Listener;
 use crate::source::{Status, Wake};
 use crate::telemetry::{AccessLog, Metrics};
@@ -24,9 +24,13 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// What a gateway is made of.
 pub struct Server {
+    /// What requests take; whoever publishes stores there.
     pub live: Published,
+    /// Counted into by [`Live`](super::Live)'s handles.
     pub metrics: Arc<Metrics>,
+    /// Written once a request.
     pub access_log: AccessLog,
+    /// How the sources are doing.
     pub status: Arc<Status>,
     /// Woken by SIGHUP.
     pub wake: Wake,
@@ -42,7 +46,9 @@ pub struct Server {
 pub struct Door {
     /// `admin` or `probes`.
     pub kind: &'static str,
+    /// Bound.
     pub socket: std::net::TcpListener,
+    /// What it serves.
     pub router: axum::Router,
 }
 

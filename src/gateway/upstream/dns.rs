@@ -4,10 +4,10 @@
 //! fails: a resolver's bad minute is no reason to lose an upstream.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -23,15 +23,15 @@ const FIRST: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Resolver {
     new: mpsc::UnboundedSender<Weak<Pool>>,
-    /// Until it is run.
-    intake: Mutex<Option<mpsc::UnboundedReceiver<Weak<Pool>>>>,
+    /// Held by whoever runs.
+    intake: Mutex<mpsc::UnboundedReceiver<Weak<Pool>>>,
 }
 
 impl Resolver {
     pub fn new() -> Arc<Resolver> {
         // Unbounded, but filled only by reloads, one entry a version with names.
         let (new, intake) = mpsc::unbounded_channel();
-        Arc::new(Resolver { new, intake: Mutex::new(Some(intake)) })
+        Arc::new(Resolver { new, intake: Mutex::new(intake) })
     }
 
     /// Looks the pool's names up from now on, as long as it lives.
@@ -42,8 +42,7 @@ impl Resolver {
 
     /// Resolves until the process ends; `ready` is called when the names known at the start have been looked up once.
     pub async fn run(&self, ready: impl FnOnce()) {
-        let taken = self.intake.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut intake) = taken else { return ready() };
+        let mut intake = self.intake.lock().await;
         let mut pools = Vec::new();
         while let Ok(pool) = intake.try_recv() {
             pools.push(pool);

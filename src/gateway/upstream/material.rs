@@ -17,9 +17,13 @@ use crate::config::service::UpstreamTls;
 /// Checked material, shared by all peers of a version.
 #[derive(Debug, Clone)]
 pub struct Material {
+    /// None: the endpoint's own name or address.
     pub sni: Option<String>,
+    /// None: the system's roots.
     pub authorities: Option<Arc<[WrappedX509]>>,
+    /// What we show, when we are asked.
     pub client: Option<Arc<CertKey>>,
+    /// Whether the upstream has to prove who it is.
     pub verify: bool,
 }
 
