@@ -163,7 +163,9 @@ mod tests {
         ];
         for (ids, trusted, expected) in table {
             let mut headers = HeaderMap::new();
-            ids.iter().for_each(|id| drop(headers.append(REQUEST_ID, HeaderValue::from_str(id).unwrap())));
+            for id in ids {
+                headers.append(REQUEST_ID, HeaderValue::from_str(id).unwrap());
+            }
             assert_eq!(request_id(&headers, trusted, 42), expected, "{ids:?} trusted: {trusted}");
         }
         assert_eq!(request_id(&HeaderMap::new(), false, u128::MAX), "f".repeat(32));

@@ -179,7 +179,9 @@ mod tests {
     fn head(version: Version, lines: &[(&'static str, &str)]) -> RequestHeader {
         let mut head = RequestHeader::build("GET", b"/", None).unwrap();
         head.set_version(version);
-        lines.iter().for_each(|(name, value)| drop(head.append_header(*name, *value).unwrap()));
+        for (name, value) in lines {
+            head.append_header(*name, *value).unwrap();
+        }
         head
     }
 

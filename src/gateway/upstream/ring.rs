@@ -55,11 +55,6 @@ impl Ring {
         Ring { spots, slots, step: golden_step(slots) }
     }
 
-    /// The addresses, in their order.
-    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.spots.iter().map(|spot| spot.address)
-    }
-
     /// The endpoint whose turn it is, or the next one behind it that was not tried and does not rest, or at least was not tried.
     pub fn pick(&self, turn: u64, tried: &[SocketAddr]) -> Option<(SocketAddr, Box<HttpPeer>)> {
         let start = self.at(turn)?;
@@ -111,6 +106,7 @@ mod tests {
         ([127, 0, 0, 1], last as u16).into()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "it is given an address")]
     fn ring(weights: &[u32]) -> Ring {
         let addresses: Vec<_> =
             weights.iter().enumerate().map(|(index, weight)| (address(index), *weight)).collect();
