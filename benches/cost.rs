@@ -9,7 +9,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 #[path = "../tests/it/support/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the tests' harness; only its peers are used here")]
+#[allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the tests' harness; only its peers are used here"
+)]
 mod support;
 #[path = "../tests/support/world.rs"]
 #[allow(dead_code, reason = "only its flags are used here")]
@@ -72,7 +80,7 @@ fn instructions(upstream: &Upstream, flags: usize, form: &str, requests: usize) 
     });
     let mut client = Client::new(address);
     for n in 0..requests {
-        let response = client.get("/checkout/cart").header("cookie", &format!("uid=user-{n}")).send();
+        let response = client.get("/checkout/cart").header("cookie", format!("uid=user-{n}")).send();
         assert_eq!(response.status, 200);
     }
     let pid = gateway.id().to_string();

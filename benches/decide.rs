@@ -10,6 +10,7 @@ use flagway::decide::headers::{Attempt, decision_headers};
 use http::HeaderMap;
 
 #[path = "../tests/support/world.rs"]
+#[allow(dead_code, reason = "another bench uses the rest")]
 mod world;
 
 const NOW: i64 = 1_790_000_000;

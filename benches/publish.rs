@@ -7,6 +7,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
 #[path = "../tests/support/world.rs"]
+#[allow(dead_code, reason = "another bench uses the rest")]
 mod world;
 
 fn publishing(c: &mut Criterion) {

@@ -37,7 +37,7 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
-  flagway demo --traffic                                a gateway, two versions and visitors; no file needed
+  flagway demo --traffic                                a gateway, two versions, visitors: try it
   flagway check                                         is ./flagway.yaml good, and what would run?
   flagway run /etc/flagway/flagway.yaml                 serve
   flagway explain -H 'x-canary: always' /checkout       why does this request go where it goes?

@@ -31,7 +31,9 @@ pub struct Decision {
 /// Which version serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target {
+    /// The route's service.
     pub service: ServiceId,
+    /// One of its versions.
     pub version: VersionId,
     /// Why the default serves although a flag was asked; none also when a flag said nothing on purpose.
     pub trouble: Option<Trouble>,
@@ -40,9 +42,13 @@ pub struct Target {
 /// Flag trouble: it sends a request to the default version, is counted and logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Trouble {
+    /// No source defines the flag.
     MissingFlag,
+    /// The flag's rule does not compile, or answered what names no variant.
     EvaluationError,
+    /// The value is no text and nothing maps it.
     WrongType,
+    /// The value names no version of the service.
     UnknownVersion,
 }
 
@@ -65,9 +71,13 @@ impl Trouble {
 /// A flag's outcome. Without a flag id it is FLAG_NOT_FOUND.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resolved {
+    /// None: there is no such flag.
     pub flag: Option<FlagId>,
+    /// None: no value; the caller's default serves.
     pub variant: Option<VariantId>,
+    /// Why this variant, or none.
     pub reason: Reason,
+    /// Present exactly when the reason is `Error`.
     pub error: Option<ErrorCode>,
 }
 

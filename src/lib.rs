@@ -2,17 +2,17 @@
 //!
 //! A module may use only what stands below it in this list:
 //!
-//! - [`cli`]: one file a command
-//! - [`admin`]: the operator's door
-//! - [`gateway`]: the Pingora layer
-//! - [`source`]: keeps flag definitions fresh
-//! - [`telemetry`]: metrics, access log
-//! - [`decide`]: the pure heart: request facts + snapshot -> decision
-//! - [`snapshot`]: config + flags + routes, built together
-//! - [`route`]: matching
-//! - [`context`]: what a targeting can see
-//! - [`flag`]: definitions, compiled targeting, evaluation
-//! - [`config`]: what an operator writes, parsed into types that cannot be wrong
+//! - [`cli`], one file a command
+//! - [`admin`], the operator's door
+//! - [`gateway`], the Pingora layer
+//! - [`source`], keeps flag definitions fresh
+//! - [`telemetry`], metrics, access log
+//! - [`decide`], the pure heart: request facts + snapshot -> decision
+//! - [`snapshot`], config + flags + routes, built together
+//! - [`route`], matching
+//! - [`context`], what a targeting can see
+//! - [`flag`], definitions, compiled targeting, evaluation
+//! - [`config`], what an operator writes, parsed into types that cannot be wrong
 
 pub mod admin;
 pub mod cli;

@@ -28,10 +28,15 @@ pub type Definitions = BTreeMap<Arc<str>, Entry>;
 /// All that a decision depends on; immutable.
 #[derive(Debug)]
 pub struct Snapshot {
+    /// Of all below that can change a decision.
     pub revision: Revision,
+    /// The configuration it was built from.
     pub config: Arc<Config>,
+    /// Every flag, compiled.
     pub flags: FlagSet,
+    /// How each attribute that a rule reads is answered.
     pub readers: Readers,
+    /// Finds a request's route.
     pub routes: Table,
     /// By [`RouteId`].
     pub plans: Vec<Plan>,

@@ -5,6 +5,7 @@ use std::alloc::System;
 use flagway::decide::decide;
 
 #[path = "support/world.rs"]
+#[allow(dead_code, reason = "the benches use the rest")]
 mod world;
 
 #[global_allocator]

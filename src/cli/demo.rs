@@ -50,10 +50,10 @@ impl Demo {
     pub fn run(&self, global: &Global) -> Result<(), Failure> {
         let stable = Upstream::start("stable").map_err(not_started)?;
         let canary = Upstream::start("canary").map_err(not_started)?;
-        let ports = Ports::find(self.port, stable.port, canary.port).map_err(not_started)?;
+        let (ports, held) = Ports::find(self.port, stable.port, canary.port).map_err(not_started)?;
         let example = Example::write(self.dir.as_deref(), &ports)?;
         log::to_file(&example.log, global)?;
-        let server = start::prepare(&example.config)?;
+        let server = start::prepare(&example.config, held.or_bind())?;
         let traffic = SocketAddr::from(([127, 0, 0, 1], ports.traffic));
         output::print(&welcome(&example, &ports, self.traffic));
         let ended = Arc::new(AtomicBool::new(false));

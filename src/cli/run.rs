@@ -1,5 +1,7 @@
 //! `flagway run`: serves traffic until a signal ends it.
 
+use std::net::{SocketAddr, TcpListener};
+
 use clap::Args;
 
 use super::{ConfigFile, Failure, Global, log, start};
@@ -30,7 +32,7 @@ impl Run {
     /// Serves until a signal.
     pub fn run(&self, global: &Global) -> Result<(), Failure> {
         log::to_stderr(global)?;
-        let server = start::prepare(&self.config.file)?;
+        let server = start::prepare(&self.config.file, TcpListener::bind::<SocketAddr>)?;
         gateway::serve(server).map_err(Failure::Message)
     }
 }

@@ -19,11 +19,11 @@ use crate::gateway::{Live, Server};
 use crate::source::Keeper;
 use crate::telemetry::{AccessLog, Metrics};
 
-/// Reads the configuration and the flags, binds every socket and joins all parts.
-pub fn prepare(file: &Path) -> Result<Server, Failure> {
+/// Reads the configuration and the flags, binds every socket with `bind` and joins all parts.
+pub fn prepare(file: &Path, bind: impl FnMut(SocketAddr) -> Bound) -> Result<Server, Failure> {
     let (keeper, snapshot) = Keeper::open(file).map_err(Failure::Problems)?;
     let config = Arc::clone(keeper.config());
-    let sockets = Sockets::bind(&config).map_err(Failure::Problems)?;
+    let sockets = Sockets::bind(&config, bind).map_err(Failure::Problems)?;
     let metrics = Arc::new(Metrics::new(config.metrics.max_series));
     let access_log = AccessLog::open(&config.access_log, &metrics).map_err(|error| {
         Failure::Message(format!("the access log cannot be opened: {error}; see `access_log`"))
@@ -51,6 +51,9 @@ pub fn prepare(file: &Path) -> Result<Server, Failure> {
     Ok(Server { live, metrics, access_log, status, wake, listeners: sockets.traffic, doors, draining })
 }
 
+/// A socket, or why there is none.
+pub type Bound = std::io::Result<TcpListener>;
+
 enum Kind {
     Admin(Option<String>),
     Probes,
@@ -77,12 +80,10 @@ struct Sockets {
 
 impl Sockets {
     /// Binds all of them, or tells every one that cannot be bound.
-    fn bind(config: &Config) -> Result<Sockets, Vec<Problem>> {
+    fn bind(config: &Config, mut socket: impl FnMut(SocketAddr) -> Bound) -> Result<Sockets, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut bind = |key: String, what: String, address: SocketAddr, place: Option<&Place>| {
-            TcpListener::bind(address)
-                .map_err(|error| problems.push(not_bound(key, &what, address, place, &error)))
-                .ok()
+            socket(address).map_err(|error| problems.push(not_bound(key, &what, address, place, &error))).ok()
         };
         let mut traffic = Vec::with_capacity(config.listeners.len());
         for (index, listener) in config.listeners.iter().enumerate() {

@@ -19,6 +19,7 @@ pub const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 /// One attempt to have a request served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
+    /// The version it goes to.
     pub version: VersionId,
     /// Why this is not the version that was decided, as a token: `connect`, `status`; none on the first attempt.
     pub why: Option<&'static str>,

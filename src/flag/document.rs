@@ -102,7 +102,9 @@ fn root(json: &Json) -> Result<Root<'_>, Fault> {
         Some(Json::Object(flags)) => {
             flags.iter().map(|(key, flag)| (member("flags", key), key.as_str(), flag)).collect()
         }
-        Some(Json::Array(flags)) => flags.iter().enumerate().map(|(at, flag)| listed(at, flag)).collect(),
+        Some(Json::Array(flags)) => {
+            flags.iter().enumerate().map(|(at, flag)| listed(at, flag)).collect::<Result<_, _>>()?
+        }
         Some(other) => {
             let found = format!("`flags` is {}", kind(other));
             return Err(
@@ -129,11 +131,17 @@ fn root(json: &Json) -> Result<Root<'_>, Fault> {
     Ok(Root { flags, evaluators, metadata, faults })
 }
 
-/// A flag of a list; without a key it cannot have any other name than its place.
-fn listed(at: usize, flag: &Json) -> (String, &str, &Json) {
+/// A flag of a list. Without a key nobody can tell which flag's last good definition should go on: it stops the document.
+fn listed(at: usize, flag: &Json) -> Result<(String, &str, &Json), Fault> {
     let mut path = "flags".to_owned();
     push_index(&mut path, at);
-    (path, flag.get("key").and_then(Json::as_str).unwrap_or(""), flag)
+    match flag.get("key").and_then(Json::as_str) {
+        Some(key) => Ok((path, key, flag)),
+        None => {
+            Err(Fault::error(path, "a flag of a list without a `key`")
+                .expected("an object with the key `key`"))
+        }
+    }
 }
 
 /// The text that problems point into.

@@ -16,6 +16,7 @@ pub enum CachePlan {
     Untouched,
     /// The ready value of a `Vary` line: `cookie, x-user-id`.
     Vary(HeaderValue),
+    /// Only the client's own cache may keep the answer.
     Private,
 }
 

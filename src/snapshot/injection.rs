@@ -15,6 +15,7 @@ use crate::route::RouteId;
 /// The flags of a route that travel, in the order written.
 #[derive(Debug, Default)]
 pub struct Injections {
+    /// At most as many as the budget holds.
     pub flags: Vec<InjectedFlag>,
 }
 
@@ -34,6 +35,7 @@ pub struct InjectedFlag {
 /// What a variant becomes.
 #[derive(Debug)]
 pub struct InjectedVariant {
+    /// Its value in each form.
     pub wire: Wire,
     /// The dictionary's parameter: `;v="on"`.
     pub parameter: Box<str>,

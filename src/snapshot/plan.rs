@@ -14,6 +14,7 @@ use crate::route::RouteId;
 /// The plan of a route.
 #[derive(Debug)]
 pub struct Plan {
+    /// Where the targeting key comes from.
     pub key_rules: KeyRules,
     /// Whether any flag of the route reads the targeting key: only then is a visitor minted.
     pub reads_key: bool,
@@ -21,12 +22,14 @@ pub struct Plan {
     pub flags: Vec<PlannedFlag>,
     /// None: the route answers by itself.
     pub forward: Option<ForwardPlan>,
+    /// What is done to answers for the sake of shared caches.
     pub caching: CachePlan,
 }
 
 /// A flag that a route names.
 #[derive(Debug)]
 pub struct PlannedFlag {
+    /// As the route names it.
     pub key: Name,
     /// None: no such flag, which is reported and answers FLAG_NOT_FOUND.
     pub id: Option<FlagId>,
@@ -35,10 +38,13 @@ pub struct PlannedFlag {
 /// Where a route forwards to.
 #[derive(Debug)]
 pub struct ForwardPlan {
+    /// The route's service.
     pub service: ServiceId,
+    /// Serves when the flag says nothing usable.
     pub default: VersionId,
     /// None: always the default version.
     pub version: Option<VersionPlan>,
+    /// What travels behind the door.
     pub injections: Injections,
 }
 
@@ -52,7 +58,9 @@ pub struct VersionPlan {
 /// Why a variant's value names no version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unusable {
+    /// It is no text, and the route maps no values.
     WrongType,
+    /// It names no version of the service, or is not mapped.
     UnknownVersion,
 }
 

@@ -69,3 +69,39 @@ pub fn needs_restart(runs: &Config, new: &Config) -> Vec<&'static str> {
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = "
+listeners: [{bind: 127.0.0.1:8080}]
+probes: {bind: 127.0.0.1:9902}
+state_dir: state
+threads: 2
+services: {shop: {default: stable, versions: {stable: {endpoints: [127.0.0.1:1]}}}}
+routes: [{name: shop, match: {path_prefix: /}, service: shop}]
+";
+
+    fn config(text: &str) -> Config {
+        Config::parse("flagway.yaml", text, Path::new(""), &|_| None).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_taken_at_a_start_needs_one() {
+        let table: [(&str, &str, &[&str]); 7] = [
+            ("path_prefix: /", "path_prefix: /new", &[]),
+            ("127.0.0.1:1]", "127.0.0.1:2]", &[]),
+            ("\nlisteners", "\n\n# moved\n\nlisteners", &[]),
+            ("8080", "8081", &["listeners"]),
+            ("9902}", "9903}\nadmin: {bind: 127.0.0.1:9901}", &["probes", "admin"]),
+            ("state_dir: state\nthreads: 2", "threads: 3", &["state_dir", "threads"]),
+            ("threads", "access_log: {to: 'off'}\nthreads", &["access_log"]),
+        ];
+        for (from, to, keys) in table {
+            let changed = CONFIG.replacen(from, to, 1);
+            assert_ne!(changed, CONFIG);
+            assert_eq!(needs_restart(&config(CONFIG), &config(&changed)), keys, "{from} -> {to}");
+        }
+    }
+}

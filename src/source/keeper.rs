@@ -122,11 +122,12 @@ impl Keeper {
             }
         }
         self.sources.iter_mut().for_each(Kept::confirmed);
+        let published = accepted && self.rebuild(publish);
+        // Whoever sees a count sees the status that goes with it.
+        let problems = self.tell();
         if refused {
             self.count(Reload::Refused);
         }
-        let published = accepted && self.rebuild(publish);
-        let problems = self.tell();
         let (revision, flags) = (&self.snapshot.revision, self.snapshot.flags.len());
         if published {
             let seconds = begun.elapsed().as_secs_f64();
@@ -185,8 +186,8 @@ impl Keeper {
             configuration.chain(self.sources.iter().flat_map(|source| &source.problems)).cloned().collect();
         let number = problems.len() + self.snapshot.problems.len();
         let problems = Arc::new(problems);
-        self.status.sources.store(Arc::new(self.sources.iter().map(Kept::status).collect()));
         self.status.problems.store(problems.clone());
+        self.status.sources.store(Arc::new(self.sources.iter().map(Kept::status).collect()));
         // Last: who reads of a problem in the log finds it in the status.
         self.journal.tell(problems.iter().chain(&self.snapshot.problems));
         number

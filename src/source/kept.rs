@@ -128,15 +128,18 @@ impl Kept {
         })?;
         let file = path.to_string_lossy();
         let document = Document::parse(&file, &text.text, Format::of(path), &flags.limits)?;
-        self.good.take(&document, flags.allow_empty).map_err(|would_go| {
-            let found = format!("`{file}` has no flags any more; {would_go} would go");
-            vec![
-                Problem::error(ProblemKind::Document, key, found)
-                    .with_expected("at least one flag; until then the last good ones serve")
-                    .with_fix("if none are meant, set `flags.allow_empty: true`"),
-            ]
-        })?;
+        let taken = self.good.take(&document, flags.allow_empty);
         let broken = document.flags.into_values().filter_map(Result::err).flatten();
-        Ok(document.warnings.into_iter().chain(broken).collect())
+        let problems = document.warnings.into_iter().chain(broken);
+        match taken {
+            Ok(()) => Ok(problems.collect()),
+            Err(would_go) => {
+                let found = format!("`{file}` has no usable flag any more; {would_go} would go");
+                let refused = Problem::error(ProblemKind::Document, key, found)
+                    .with_expected("at least one flag; until then the last good ones serve")
+                    .with_fix("if none are meant, set `flags.allow_empty: true`");
+                Err(std::iter::once(refused).chain(problems).collect())
+            }
+        }
     }
 }

@@ -16,12 +16,8 @@ pub struct LastGood {
 impl LastGood {
     /// Takes a new document over: what it no longer has goes, what does not compile keeps its last good definition.
     ///
-    /// From some flags to none is refused unless `allow_empty`: `Err` is how many would have gone.
+    /// From some usable flags to none is refused unless `allow_empty`: `Err` is how many would have gone.
     pub fn take(&mut self, document: &Document, allow_empty: bool) -> Result<(), usize> {
-        let good = self.good();
-        if document.flags.is_empty() && good > 0 && !allow_empty {
-            return Err(good);
-        }
         let entries = document.flags.iter().map(|(key, flag)| {
             let entry = match (flag, self.entries.get(key)) {
                 (Ok(definition), _) => Entry::Good(definition.clone()),
@@ -33,7 +29,12 @@ impl LastGood {
             };
             (key.clone(), entry)
         });
-        self.entries = entries.collect();
+        let next = LastGood { entries: entries.collect() };
+        let (before, after) = (self.good(), next.good());
+        if before > 0 && after == 0 && !allow_empty {
+            return Err(before);
+        }
+        *self = next;
         Ok(())
     }
 
@@ -120,7 +121,7 @@ mod tests {
             ("a1 b1", "a! b2", "a1 b2", "a broken one keeps what it was while others update"),
             ("", "a! b1", "a! b1", "one that never was good is broken"),
             ("a!", "a1", "a1", "and is mended"),
-            ("a1", "b!", "b!", "a deleted flag has no last good"),
+            ("a1 c1", "b! c1", "b! c1", "a deleted flag has no last good"),
             ("a1 b1", "a! b!", "a1 b1", "all broken is not none"),
             ("a!", "", "", "nothing good is lost with nothing good"),
         ];
@@ -147,6 +148,7 @@ mod tests {
         assert_eq!(good.take(&document(""), false), Ok(()));
         good.take(&document("a1 b1 c!"), false).unwrap();
         assert_eq!(good.take(&document(""), false), Err(2));
+        assert_eq!(good.take(&document("d!"), false), Err(2), "nothing usable is none");
         assert_eq!(told(good.entries()), "a1 b1 c!");
         assert_eq!(good.take(&document(""), true), Ok(()));
         assert_eq!(told(good.entries()), "");

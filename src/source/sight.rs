@@ -78,20 +78,24 @@ pub fn read_settled(path: &Path, limit: usize) -> Sight {
 impl Held {
     /// Reads the same file again, from its start.
     pub fn read(&mut self, limit: usize) -> Sight {
-        let mut bytes = Vec::new();
-        // One byte more than allowed tells that there is more.
-        let room = (limit as u64).saturating_add(1);
-        self.file
-            .rewind()
-            .and_then(|()| (&self.file).take(room).read_to_end(&mut bytes))
-            .map_err(|error| unreadable(&error))?;
-        if bytes.len() > limit {
-            return Err(format!("it is larger than the {limit} bytes that are allowed"));
-        }
+        let bytes = self.bytes(limit as u64).map_err(|error| unreadable(&error))?;
+        let bytes = bytes.ok_or_else(|| format!("it is larger than the {limit} bytes that are allowed"))?;
         let text = String::from_utf8(bytes).map_err(|error| {
             format!("it is not UTF-8 text: byte {} is invalid", error.utf8_error().valid_up_to())
         })?;
         Ok(Text::new(text))
+    }
+
+    /// None: there are more than `limit`.
+    fn bytes(&mut self, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        if self.file.metadata()?.len() > limit {
+            return Ok(None);
+        }
+        self.file.rewind()?;
+        let mut bytes = Vec::new();
+        // It may grow while it is read: one byte more tells.
+        let read = (&self.file).take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        Ok((read as u64 <= limit).then_some(bytes))
     }
 }
 

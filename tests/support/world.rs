@@ -1,7 +1,7 @@
 //! A small world to decide in: two versions of a service, one route, any number of targeted and split flags.
 //!
 //! Shared by the benchmarks and by the test that counts allocations, so that both measure the same work.
-#![allow(dead_code, reason = "each user takes a part")]
+#![allow(clippy::panic, reason = "who cannot build the world has nothing to go on with")]
 
 use std::fmt::Write;
 use std::path::Path;

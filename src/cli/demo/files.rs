@@ -1,10 +1,11 @@
 //! The demo's files: the example of `conf/`, with the demo's own ports, in a folder where it can be edited.
 
 use std::io::{Error, ErrorKind};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use super::Failure;
+use crate::cli::start::Bound;
 
 const CONFIG: &str = include_str!("../../../conf/flagway.yaml");
 const FLAGS: &str = include_str!("../../../conf/flags.json");
@@ -24,13 +25,16 @@ pub struct Ports {
     pub canary: u16,
 }
 
+/// Sockets on ports that were found free, so that nobody else finds them too.
+#[derive(Debug)]
+pub struct Held(Vec<TcpListener>);
+
 /// The ports that the example names.
 const WRITTEN: Ports = Ports { traffic: 8080, admin: 9901, probes: 9902, stable: 9001, canary: 9002 };
 
 impl Ports {
     /// The example's own where they are free, others where they are not. One that was asked for is taken as it is.
-    pub fn find(traffic: Option<u16>, stable: u16, canary: u16) -> std::io::Result<Ports> {
-        // All are held until all are found, or one could be found twice.
+    pub fn find(traffic: Option<u16>, stable: u16, canary: u16) -> std::io::Result<(Ports, Held)> {
         let mut held = Vec::new();
         let mut free = |wanted: u16| {
             let socket =
@@ -39,13 +43,25 @@ impl Ports {
             held.push(socket);
             Ok::<u16, Error>(port)
         };
-        Ok(Ports {
+        let ports = Ports {
             traffic: traffic.map_or_else(|| free(WRITTEN.traffic), Ok)?,
             admin: free(WRITTEN.admin)?,
             probes: free(WRITTEN.probes)?,
             stable,
             canary,
-        })
+        };
+        Ok((ports, Held(held)))
+    }
+}
+
+impl Held {
+    /// Gives a held socket to whoever wants its address, and binds any other.
+    pub fn or_bind(mut self) -> impl FnMut(SocketAddr) -> Bound {
+        move |address| {
+            let found =
+                self.0.iter().position(|socket| socket.local_addr().is_ok_and(|held| held == address));
+            found.map_or_else(|| TcpListener::bind(address), |index| Ok(self.0.swap_remove(index)))
+        }
     }
 }
 
@@ -168,9 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_all_different() {
-        let ports = Ports::find(None, 1, 2).unwrap();
+    fn ports_are_all_different_and_held_until_they_are_served() {
+        let (ports, held) = Ports::find(None, 1, 2).unwrap();
         assert!(ports.traffic != ports.admin && ports.admin != ports.probes && ports.traffic != ports.probes);
-        assert_eq!(Ports::find(Some(7), 1, 2).unwrap().traffic, 7);
+        assert_eq!(Ports::find(Some(7), 1, 2).unwrap().0.traffic, 7);
+
+        let address = SocketAddr::from(([127, 0, 0, 1], ports.traffic));
+        assert!(TcpListener::bind(address).is_err(), "it is held");
+        assert_eq!(held.or_bind()(address).unwrap().local_addr().unwrap(), address);
     }
 }

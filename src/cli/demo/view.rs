@@ -174,7 +174,7 @@ fn write_row(row: &Row<'_>, style: anstyle::Style, out: &mut String) -> std::fmt
     let variant = if row.labels.len() > 1 && label(1).is_empty() { "no value".to_owned() } else { label(1) };
     let full = (row.share * BAR as f64).round() as usize;
     let bar = format!("{}{}", paint(style, "█".repeat(full)), " ".repeat(BAR.saturating_sub(full)));
-    writeln!(out, "  {:<18} {:<10} {bar} {:>5.1} % {:>8}", label(0), label(1), 100.0 * row.share, row.total)
+    writeln!(out, "  {:<18} {variant:<10} {bar} {:>5.1} % {:>8}", label(0), 100.0 * row.share, row.total)
 }
 
 /// One line for a log; none while nothing happens.

@@ -71,20 +71,25 @@ fn what_a_definition_writes_reads_back_the_same() {
 #[test]
 fn flags_may_be_a_list() {
     let text = r#"{"flags": [{"key": "a", "state": "DISABLED", "variants": {"on": 1}},
-        {"state": "ENABLED", "variants": {"on": 1}}, {"key": "a", "state": "ENABLED", "variants": {"on": 1}}]}"#;
+        {"key": "a", "state": "ENABLED", "variants": {"on": 1}}]}"#;
     let document = parse(text, Format::Json).expect("the document is good");
     let a = document.flags["a"].as_ref().expect("the flag is good");
     assert_eq!(a.state, FlagState::Enabled);
-    let nameless = document.flags[""].as_ref().expect_err("a flag needs a key");
-    assert_eq!(
-        told(&nameless[0]),
-        "2: { flags[1]: a flag key that is empty; 1 to 256 bytes, no control characters"
-    );
     let warnings: Vec<_> = document.warnings.iter().map(told).collect();
     assert_eq!(
         warnings,
-        ["2: { flags[2]: the flag \"a\" stands here more than once; the last one counts; each key once"]
+        ["2: { flags[1]: the flag \"a\" stands here more than once; the last one counts; each key once"]
     );
+}
+
+#[test]
+fn a_flag_of_a_list_without_a_key_stops_the_document() {
+    for flag in ["1", r#"{"state": "ENABLED"}"#, r#"{"key": 7}"#] {
+        let text =
+            format!(r#"{{"flags": [{{"key": "a", "state": "ENABLED", "variants": {{"on": 1}}}}, {flag}]}}"#);
+        let problems = parse(&text, Format::Json).expect_err("whose last good definition should go on?");
+        assert_eq!(problems[0].key, "flags[1]", "{flag}");
+    }
 }
 
 #[test]

@@ -106,7 +106,7 @@ mod tests {
         ([127, 0, 0, 1], last as u16).into()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "it is made of an address")]
+    #[expect(clippy::disallowed_methods, reason = "it is given an address")]
     fn ring(weights: &[u32]) -> Ring {
         let addresses: Vec<_> =
             weights.iter().enumerate().map(|(index, weight)| (address(index), *weight)).collect();
