@@ -14,6 +14,7 @@ mod reference;
 pub mod route;
 mod schema;
 pub mod service;
+mod suggest;
 pub mod tree;
 
 #[cfg(test)]
@@ -25,6 +26,8 @@ use std::time::Duration;
 
 pub use environment::Environment;
 pub use markdown::markdown;
+pub use suggest::suggest;
+
 pub use problem::{Place, Problem, ProblemKind, Severity};
 pub use schema::{flags_schema, schema};
 

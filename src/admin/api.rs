@@ -59,7 +59,7 @@ async fn flag(State(api): State<Api>, Path(key): Path<String>) -> Result<Json<Fl
     let live = api.live.load_full();
     let id = live.snapshot.flags.find(&key).ok_or_else(|| {
         let known = live.snapshot.flags.iter().map(|(_, flag)| &*flag.key);
-        let meant = crate::config::problem::suggest(&key, known);
+        let meant = crate::config::suggest(&key, known);
         let hint = meant.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
         Error::new(StatusCode::NOT_FOUND, format!("no source defines the flag `{key}`{hint}"))
     })?;

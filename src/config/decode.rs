@@ -161,16 +161,3 @@ pub fn map_key(parent: &str, name: &str) -> String {
 pub fn index_key(parent: &str, index: usize) -> String {
     format!("{parent}[{index}]")
 }
-
-/// The word that was probably meant.
-pub fn suggest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
-    let folded = word.to_lowercase().replace('-', "_");
-    let distance =
-        |other: &str| strsim::damerau_levenshtein(&folded, &other.to_lowercase().replace('-', "_"));
-    let mut near: Vec<(usize, &str)> = known.into_iter().map(|other| (distance(other), other)).collect();
-    near.sort();
-    let (closest, meant) = *near.first()?;
-    // Of two that are as near, neither is more likely.
-    let alone = near.get(1).is_none_or(|(distance, _)| *distance > closest);
-    (alone && closest <= (word.chars().count() / 3).max(1)).then_some(meant)
-}

@@ -175,12 +175,3 @@ impl fmt::Display for Problem {
         f.write_str(&self.render(false))
     }
 }
-
-/// The known word nearest to `found`, if it is near enough to be what was meant.
-pub fn suggest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|known| (strsim::damerau_levenshtein(found, known), known))
-        .filter(|(distance, known)| *distance <= 1 + known.len().min(found.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
-}

@@ -2,6 +2,7 @@
 
 use super::reader::{PREFIXES, Reader, SINGLE};
 use crate::config::context::Context;
+use crate::config::suggest;
 use crate::config::{Problem, ProblemKind, Severity};
 
 /// The problem of such a path. It has no place: the caller knows which flags read it.
@@ -45,22 +46,12 @@ fn fix(path: &str, mapped: &[&str]) -> String {
 /// The known path that a typing error turned into this one.
 fn nearest(path: &str, mapped: &[&str]) -> Option<String> {
     let whole =
-        closest(path, mapped.iter().chain(&SINGLE).chain(&["targetingKey"]).copied()).map(str::to_owned);
+        suggest(path, mapped.iter().chain(&SINGLE).chain(&["targetingKey"]).copied()).map(str::to_owned);
     whole.or_else(|| {
         let (source, name) = path.split_once('.')?;
-        let meant = format!("{}.{name}", closest(source, PREFIXES.into_iter())?);
+        let meant = format!("{}.{name}", suggest(source, PREFIXES.into_iter())?);
         Reader::built_in(&meant).map(|_| meant)
     })
-}
-
-fn closest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let found = found.to_ascii_lowercase();
-    // A third of the word may be wrong: enough for a typing error, too little for another word.
-    known
-        .map(|known| (strsim::damerau_levenshtein(&found, &known.to_ascii_lowercase()), known))
-        .filter(|(distance, known)| *distance <= known.len().div_ceil(3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
 }
 
 fn list(names: &[&str]) -> String {

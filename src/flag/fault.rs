@@ -5,6 +5,7 @@
 use std::fmt::Write;
 
 use crate::config::Severity;
+use crate::config::suggest;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,14 +97,5 @@ pub fn quoted(text: &str) -> String {
 
 /// `did you mean "ENABLED"?`, when a known name is near enough.
 pub fn did_you_mean<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    const LONGEST: usize = 64;
-    if found.len() > LONGEST {
-        return None;
-    }
-    let fold = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
-    let near = known
-        .into_iter()
-        .map(|name| (strsim::normalized_damerau_levenshtein(&fold(found), &fold(name)), name));
-    let (score, name) = near.max_by(|left, right| left.0.total_cmp(&right.0))?;
-    (score >= 0.5).then(|| format!("did you mean {}?", quoted(name)))
+    suggest(found, known).map(|name| format!("did you mean {}?", quoted(name)))
 }

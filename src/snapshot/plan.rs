@@ -202,7 +202,7 @@ fn same(a: &serde_json::Value, b: &serde_json::Value) -> bool {
 }
 
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    crate::config::problem::suggest(name, known).map(|known| format!("did you mean `{known}`?"))
+    crate::config::suggest(name, known).map(|known| format!("did you mean `{known}`?"))
 }
 
 /// The field name under which a flag is injected.

@@ -1,7 +1,8 @@
 //! Reads a map whose keys a table knows.
 
-use super::{Decoder, Item, map_key, suggest};
+use super::{Decoder, Item, map_key};
 use crate::config::reference::{Key, Object, Presence, Rule, Type, one_of};
+use crate::config::suggest;
 use crate::config::tree::{self, Limits, Node};
 use crate::config::{Problem, ProblemKind};
 

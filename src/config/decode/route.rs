@@ -5,13 +5,14 @@ use super::headers::{EDITS, authority, edits, host, http_path, pairs};
 use super::matches::{MATCH, matches, prefix};
 use super::scalar::{choice, integer, name, shown, status, text, value, words};
 use super::service::{Names, version_named};
-use super::{Decoder, Item, suggest};
+use super::{Decoder, Item};
 use crate::config::reference::{Object, Rule, Type, default, one_of, optional, required};
 use crate::config::route::{
     Action, Caching, FixedResponse, FlagName, Forward, PathPattern, Redirect, RedirectPath, Rewrite, Route,
     VersionRule,
 };
 use crate::config::service::ServiceId;
+use crate::config::suggest;
 use crate::config::{Injection, Name, Paths, Problem, Severity};
 
 pub static ROUTE: Object = Object {

@@ -9,8 +9,9 @@ use ipnet::IpNet;
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
-use super::{Decoder, Item, suggest};
+use super::{Decoder, Item};
 use crate::config::reference::Type;
+use crate::config::suggest;
 use crate::config::{Name, Problem};
 
 /// Longest duration: ten years.

@@ -3,12 +3,13 @@
 use super::headers::{address, host};
 use super::listener::{CERTIFICATE, certificate};
 use super::scalar::{boolean, choice, duration, integer, name, path};
-use super::{Decoder, Item, suggest};
+use super::{Decoder, Item};
 use crate::config::Name;
 use crate::config::reference::{Object, Type, default, one_of, optional, required};
 use crate::config::service::{
     Endpoint, EndpointHost, Service, Timeouts, UpstreamHttp, UpstreamTls, Version, VersionId,
 };
+use crate::config::suggest;
 use crate::config::tree::Node;
 
 pub static SERVICE: Object = Object {
