@@ -87,7 +87,7 @@ impl View {
         let text = self.metrics.encode();
         Sample {
             at: Instant::now(),
-            requests: series(&text, "flagway_requests_total", &["service", "version"]),
+            requests: named(series(&text, "flagway_requests_total", &["service", "version"])),
             evaluations: series(&text, "flagway_evaluations_total", &["flag", "variant"]),
         }
     }
@@ -193,6 +193,18 @@ fn line(state: &State, first: &Sample, now: &Sample) -> Option<String> {
     let flags = parts(&first.evaluations, &now.evaluations);
     (rate > 0.0).then(|| {
         format!("{rate:.1} requests/s: {requests}; {flags}; revision {}{problems}\n", state.revision)
+    })
+}
+
+/// Requests that no version served have no service either.
+fn named(counts: Counts) -> Counts {
+    let named = counts.into_iter().map(|(labels, count)| match labels.iter().any(|label| label.is_empty()) {
+        true => (vec!["no version".to_owned()], count),
+        false => (labels, count),
+    });
+    named.fold(Counts::new(), |mut all, (labels, count)| {
+        *all.entry(labels).or_default() += count;
+        all
     })
 }
 
