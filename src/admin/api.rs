@@ -63,11 +63,11 @@ async fn flag(State(api): State<Api>, Path(key): Path<String>) -> Result<Json<Fl
         let hint = meant.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
         Error::new(StatusCode::NOT_FOUND, format!("no source defines the flag `{key}`{hint}"))
     })?;
-    Ok(Json(FlagDetail::new(&live.snapshot, &api.status, id)))
+    Ok(Json(FlagDetail::new(&live, &api.status, id)))
 }
 
 async fn snapshot(State(api): State<Api>) -> Json<SnapshotView> {
-    Json(SnapshotView::new(&api.live.load().snapshot, &api.status, SystemTime::now()))
+    Json(SnapshotView::new(&api.live.load(), &api.status, SystemTime::now()))
 }
 
 async fn explain(

@@ -44,7 +44,8 @@ fn readiness(status: &Status, draining: &AtomicBool) -> Response {
 }
 
 fn text_format(live: &Published, status: &Status, metrics: &Metrics) -> Response {
-    status.measure(metrics, &live.load().snapshot.problems, SystemTime::now());
+    let live = live.load();
+    status.measure(metrics, live.problems().map(|problem| problem.kind), SystemTime::now());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.encode()).into_response()
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::config::{Config, FractionalVersion, Problem, Severity};
 use crate::flag::{Flag, FlagId, FlagState};
+use crate::gateway::Live;
 use crate::snapshot::Snapshot;
 use crate::source::{SourceState, Status};
 
@@ -110,7 +111,8 @@ pub struct SnapshotView {
 
 impl SnapshotView {
     /// What is live at `now`.
-    pub fn new(snapshot: &Snapshot, status: &Status, now: SystemTime) -> SnapshotView {
+    pub fn new(live: &Live, status: &Status, now: SystemTime) -> SnapshotView {
+        let snapshot = &live.snapshot;
         let state = status.problems.load();
         SnapshotView {
             flagway: env!("CARGO_PKG_VERSION"),
@@ -120,7 +122,7 @@ impl SnapshotView {
             flags: snapshot.flags.len(),
             routes: snapshot.config.routes.len(),
             sources: sources(status, now),
-            problems: state.iter().chain(&snapshot.problems).map(ProblemView::from).collect(),
+            problems: state.iter().chain(live.problems()).map(ProblemView::from).collect(),
         }
     }
 }
@@ -216,7 +218,8 @@ pub struct ReadsView {
 
 impl FlagDetail {
     /// A flag of a snapshot.
-    pub fn new(snapshot: &Snapshot, status: &Status, id: FlagId) -> FlagDetail {
+    pub fn new(live: &Live, status: &Status, id: FlagId) -> FlagDetail {
+        let snapshot = &live.snapshot;
         let flag = snapshot.flags.get(id);
         let (prefix, paths) = (format!("flags.{}", flag.key), snapshot.flags.paths());
         let about = |problem: &&Problem| {
@@ -243,7 +246,7 @@ impl FlagDetail {
                 timestamp: flag.reads.timestamp,
                 everything: flag.reads.everything,
             },
-            problems: state.iter().chain(&snapshot.problems).filter(about).map(ProblemView::from).collect(),
+            problems: state.iter().chain(live.problems()).filter(about).map(ProblemView::from).collect(),
         }
     }
 }

@@ -13,7 +13,8 @@ use super::{Failure, Global, LogFormat, output};
 
 /// What is not worth a line: the proxy's inner life, and what any client can cause as often as it likes, failed handshakes
 /// and connections that closed; what becomes of a request is in the access log.
-const SILENCED: &str = "pingora_core=warn,pingora_core::services::listening=off,pingora_core::connectors=off";
+const SILENCED: &str =
+    "pingora_core=warn,pingora_core::services::listening=off,pingora_core::connectors=off,pingora_proxy=off";
 
 /// Logs to stderr. What Pingora says through the `log` crate comes along.
 pub fn to_stderr(global: &Global) -> Result<(), Failure> {

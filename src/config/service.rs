@@ -98,9 +98,9 @@ pub enum UpstreamHttp {
 pub struct Timeouts {
     /// TCP and TLS; default 2 s.
     pub connect: Duration,
-    /// From the request's end to the response's head; default 30 s.
+    /// From the request's end to the response's head, and between two reads of a body that is no stream; default 30 s.
     pub first_byte: Duration,
-    /// Between two reads of a response body, and of a pooled connection that waits; default 60 s.
+    /// Between two reads of a stream, where it is longer than `first_byte`, and of a pooled connection that waits; default 60 s.
     pub idle: Duration,
     /// The whole exchange; default none.
     pub total: Option<Duration>,

@@ -19,7 +19,7 @@ pub struct Live {
     /// What serves.
     pub upstreams: Upstreams,
     /// What upstreams need and do not have: files that cannot be used.
-    pub problems: Vec<Problem>,
+    unusable: Vec<Problem>,
     /// The field names of decisions.
     pub(super) namespace: Namespace,
 }
@@ -39,9 +39,14 @@ impl Live {
         Live {
             handles: Handles::resolve(metrics, &snapshot),
             upstreams,
-            problems,
+            unusable: problems,
             namespace: Namespace::new(&snapshot.config.injection.prefix),
             snapshot,
         }
+    }
+
+    /// What is wrong with what is live: names that lead nowhere, files that upstreams need and cannot use.
+    pub fn problems(&self) -> impl Iterator<Item = &Problem> {
+        self.snapshot.problems.iter().chain(&self.unusable)
     }
 }

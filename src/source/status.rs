@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-use crate::config::Problem;
+use crate::config::{Problem, ProblemKind};
 use crate::telemetry::Metrics;
 
 /// Read by anyone at any time.
@@ -42,12 +42,12 @@ pub enum SourceState {
 
 impl Status {
     /// Brings the metrics about sources and problems up to date, for a scrape. `snapshot` are the problems of the one that serves.
-    pub fn measure(&self, metrics: &Metrics, snapshot: &[Problem], now: SystemTime) {
+    pub fn measure(&self, metrics: &Metrics, live: impl Iterator<Item = ProblemKind>, now: SystemTime) {
         let sources = self.sources.load();
         let age = |fresh: SystemTime| now.duration_since(fresh).unwrap_or_default();
         metrics.set_sources(sources.iter().map(|source| (&*source.name, source.fresh.map(age))));
         let problems = self.problems.load();
-        metrics.set_problems(problems.iter().chain(snapshot).map(|problem| problem.kind));
+        metrics.set_problems(problems.iter().map(|problem| problem.kind).chain(live));
     }
 
     /// Whether every source has given flags at least once, now or before a restart.

@@ -348,7 +348,11 @@ fn the_metrics_show_the_age_of_sources_and_the_problems() {
     folder.write("flags.json", r#"{"flags": {"other": {"state": "ENABLED"}}}"#);
     let running = folder.run();
     let fresh = running.status.sources.load()[0].fresh.unwrap();
-    running.status.measure(&running.metrics, &running.first.problems, fresh + Duration::from_secs(5));
+    running.status.measure(
+        &running.metrics,
+        running.first.problems.iter().map(|problem| problem.kind),
+        fresh + Duration::from_secs(5),
+    );
     let text = running.metrics.encode();
     for line in [
         "flagway_source_age_seconds{source=\"file:flags.json\"} 5",
