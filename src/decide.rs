@@ -145,13 +145,8 @@ pub fn request_context<'a>(
     key: Option<&'a TargetingKey<'_>>,
     now: i64,
 ) -> RequestContext<'a> {
-    RequestContext {
-        facts,
-        readers: &snapshot.readers,
-        key: key.map(|key| &*key.value),
-        route: &snapshot.config.routes[route.0].name,
-        now,
-    }
+    let route = &*snapshot.config.routes[route.0].name;
+    RequestContext::new(facts, &snapshot.readers, key.map(|key| &*key.value), route, now)
 }
 
 /// The version that the route's version flag names, or the default and why.

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, header};
+use memchr::memchr;
 
 /// The first cookie of that name over all `Cookie` lines.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, str>> {
@@ -61,9 +62,19 @@ fn named_cookies<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item =
 /// Bytes, not text: one cookie that is no UTF-8 must not hide the others of its line.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     let lines = headers.get_all(header::COOKIE).iter();
-    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')).filter_map(|pair| {
-        let equals = pair.iter().position(|byte| *byte == b'=')?;
+    lines.flat_map(|line| split(line.as_bytes(), b';')).filter_map(|pair| {
+        let equals = memchr(b'=', pair)?;
         Some((pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii()))
+    })
+}
+
+fn split(bytes: &[u8], at: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(bytes);
+    std::iter::from_fn(move || {
+        let bytes = rest?;
+        let end = memchr(at, bytes);
+        rest = end.map(|end| &bytes[end + 1..]);
+        Some(&bytes[..end.unwrap_or(bytes.len())])
     })
 }
 

@@ -8,6 +8,10 @@ use http::{HeaderMap, HeaderName, header};
 
 /// A field's lines joined with `, ` (`Cookie` with `; `: RFC 9113, 8.2.3). None when it is absent or a line is not UTF-8.
 pub fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
+    // Most rules ask for what most requests do not have.
+    if !headers.contains_key(name) {
+        return None;
+    }
     let mut lines = headers.get_all(name).iter().map(|line| std::str::from_utf8(line.as_bytes()).ok());
     let first = lines.next()??;
     let Some(second) = lines.next() else { return Some(Cow::Borrowed(first)) };

@@ -4,6 +4,7 @@
 //! shadows a built-in one of the same path.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use http::HeaderName;
@@ -98,6 +99,37 @@ pub struct RequestContext<'a> {
     pub route: &'a str,
     /// Unix seconds.
     pub now: i64,
+    remembered: [Cell<Remembered<'a>>; REMEMBERED],
+}
+
+/// A borrowed answer, or that there is none: rules of one route ask the same few questions again and again.
+#[derive(Debug, Clone, Copy)]
+struct Remembered<'a> {
+    slot: Option<Slot>,
+    text: Option<&'a str>,
+}
+
+/// Answers that are remembered, found by the last bits of their slot.
+const REMEMBERED: usize = 4;
+
+impl<'a> RequestContext<'a> {
+    /// The context of one request on one route.
+    pub fn new(
+        facts: &'a RequestFacts<'a>,
+        readers: &'a Readers,
+        key: Option<&'a str>,
+        route: &'a str,
+        now: i64,
+    ) -> RequestContext<'a> {
+        RequestContext {
+            facts,
+            readers,
+            key,
+            route,
+            now,
+            remembered: [const { Cell::new(Remembered { slot: None, text: None }) }; REMEMBERED],
+        }
+    }
 }
 
 impl crate::flag::Context for RequestContext<'_> {
@@ -106,7 +138,18 @@ impl crate::flag::Context for RequestContext<'_> {
     }
 
     fn attribute(&self, slot: Slot) -> Value<'_> {
-        self.readers.reader(slot).read(self)
+        let cell = &self.remembered[slot.0 as usize % REMEMBERED];
+        let Remembered { slot: known, text } = cell.get();
+        if known == Some(slot) {
+            return text.map_or(Value::Null, |text| Value::Text(Cow::Borrowed(text)));
+        }
+        let value = self.readers.reader(slot).read(self);
+        match &value {
+            Value::Text(Cow::Borrowed(text)) => cell.set(Remembered { slot: Some(slot), text: Some(text) }),
+            Value::Null => cell.set(Remembered { slot: Some(slot), text: None }),
+            _ => {}
+        }
+        value
     }
 
     fn computed(&self, path: &str) -> Value<'_> {
@@ -269,7 +312,7 @@ mod tests {
         let paths: Vec<Arc<str>> = table.iter().map(|(path, ..)| (*path).into()).collect();
         let (readers, problems) = Readers::compile(&paths, &config());
         assert_eq!(problems, []);
-        let context = RequestContext { facts: &facts, readers: &readers, key: None, route: "shop", now: 7 };
+        let context = RequestContext::new(&facts, &readers, None, "shop", 7);
         for (slot, (path, value, input)) in table.into_iter().enumerate() {
             let slot = Slot(slot as u32);
             assert_eq!(context.attribute(slot), value, "{path}");
@@ -286,7 +329,7 @@ mod tests {
         let facts = RequestFacts { query: Some("x=1&q=2"), ..facts(&headers) };
         let paths = ["header.x-b", "cookie.c", "query.q", "host", "path"].map(Arc::from);
         let (readers, _) = Readers::compile(&paths, &config());
-        let context = RequestContext { facts: &facts, readers: &readers, key: None, route: "r", now: 0 };
+        let context = RequestContext::new(&facts, &readers, None, "r", 0);
         for (slot, path) in paths.iter().enumerate() {
             let value = context.attribute(Slot(slot as u32));
             assert!(matches!(value, Value::Text(Cow::Borrowed(_))), "{path}: {value:?}");
@@ -298,7 +341,7 @@ mod tests {
         let headers = headers(&LINES);
         let facts = facts(&headers);
         let (readers, _) = Readers::compile(&[], &config());
-        let context = RequestContext { facts: &facts, readers: &readers, key: Some("k"), route: "r", now: 7 };
+        let context = RequestContext::new(&facts, &readers, Some("k"), "r", 7);
         assert_eq!(context.computed("targetingKey"), Value::Text("k".into()));
         assert_eq!(context.computed("$flagd.timestamp"), Value::Number(7.0));
         for path in ["", "header", "header.a.b", "nobody"] {
@@ -311,8 +354,7 @@ mod tests {
         let headers = headers(&LINES);
         let facts = facts(&headers);
         let (readers, _) = Readers::compile(&[], &config());
-        let context =
-            RequestContext { facts: &facts, readers: &readers, key: Some("k"), route: "shop", now: 7 };
+        let context = RequestContext::new(&facts, &readers, Some("k"), "shop", 7);
         let expected = json!({
             "targetingKey": "k", "scheme": "https", "host": "shop.example", "path": "/a", "client_ip": "192.0.2.1",
             "route": "shop", "listener": "main", "user_agent": "curl/8",
@@ -339,7 +381,7 @@ mod tests {
             let headers = headers(&lines);
             let facts = facts(&headers);
             let (readers, _) = Readers::compile(&["header.x-a".into(), "cookie.a".into()], &config());
-            let context = RequestContext { facts: &facts, readers: &readers, key: None, route: "r", now: 0 };
+            let context = RequestContext::new(&facts, &readers, None, "r", 0);
             prop_assert_eq!(context.attribute(Slot(0)), Value::Text("1".into()));
             prop_assert_eq!(context.attribute(Slot(1)), Value::Text("1".into()));
         }

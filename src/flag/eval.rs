@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use smallvec::SmallVec;
 
 use super::operators;
-use super::rule::{Answer, Each, Expr, Lookup, Missing, MissingNames};
+use super::rule::{Answer, Each, Expr, Lookup, Missing, MissingNames, Op};
 use super::trace::Witness;
 use super::variants::VariantNames;
 use super::{Context, Value};
@@ -97,12 +97,15 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
             },
             Expr::And(args) => self.first(args, scope, false)?,
             Expr::Or(args) => self.first(args, scope, true)?,
+            // Most calls are these: an array on the stack needs no bookkeeping.
+            Expr::Call(op, args) if args.len() == 2 => {
+                let values = [self.argument(&args[0], scope)?, self.argument(&args[1], scope)?];
+                operators::apply(*op, &values)
+            }
             Expr::Call(op, args) => {
                 let mut values: SmallVec<[Value<'e>; 4]> = SmallVec::new();
                 for arg in args {
-                    let value = self.eval(arg, scope)?;
-                    self.spend(value.weight())?;
-                    values.push(value);
+                    values.push(self.argument(arg, scope)?);
                 }
                 let value = operators::apply(*op, &values);
                 self.spend(value.weight())?;
@@ -124,6 +127,13 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         Ok(value)
     }
 
+    /// The value of an operator's argument, which the operator will walk.
+    fn argument(&mut self, arg: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
+        let value = self.eval(arg, scope)?;
+        self.spend(value.weight())?;
+        Ok(value)
+    }
+
     fn spend(&mut self, steps: usize) -> Result<()> {
         let Some(left) = self.budget.checked_sub(steps) else {
             self.witness.note(|| format!("the budget of {BUDGET} steps is used up"));
@@ -137,13 +147,33 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
     fn branch(&mut self, arms: &'e [Expr], scope: Option<&Scope<'e>>) -> Result<Option<&'e Expr>> {
         let (pairs, rest) = arms.as_chunks::<2>();
         for (at, [condition, branch]) in pairs.iter().enumerate() {
-            if self.eval(condition, scope)?.truthy() {
+            if self.holds(condition, scope)? {
                 self.witness.note(|| format!("condition {} of {} holds", at + 1, pairs.len()));
                 return Ok(Some(branch));
             }
         }
         self.witness.note(|| if rest.is_empty() { "no condition holds" } else { "else" }.to_owned());
         Ok(rest.first())
+    }
+
+    /// Whether a condition holds.
+    fn holds(&mut self, condition: &'e Expr, scope: Option<&Scope<'e>>) -> Result<bool> {
+        // The commonest of all, an attribute that is a text, without the detour over values.
+        if !W::WATCHES
+            && let Expr::Call(Op::Equal | Op::StrictEqual, args) = condition
+            && let [Expr::Var(Lookup::Slot(slot), None), Expr::Literal(literal)] = &**args
+            && let Json::String(wanted) = &literal.json
+        {
+            match self.context.attribute(*slot) {
+                Value::Text(text) => {
+                    self.spend(1 + wanted.len() / 16)?;
+                    return Ok(*text == **wanted);
+                }
+                Value::Null => return Ok(false),
+                _ => {}
+            }
+        }
+        Ok(self.eval(condition, scope)?.truthy())
     }
 
     /// The first argument that is truthy (`or`) or not (`and`), else the last.

@@ -13,6 +13,8 @@ const LONGEST: usize = 200;
 
 /// Watches an evaluation. For `()` every call is nothing at all.
 pub trait Witness {
+    /// Whether anybody looks: only then is every step taken as it is written.
+    const WATCHES: bool;
     /// An expression's evaluation begins; the answer goes back to [`Witness::leave`].
     fn enter(&mut self, expr: &Expr) -> usize;
     /// It ended so.
@@ -22,6 +24,7 @@ pub trait Witness {
 }
 
 impl Witness for () {
+    const WATCHES: bool = false;
     fn enter(&mut self, _: &Expr) -> usize {
         0
     }
@@ -65,6 +68,8 @@ impl Recorder<'_> {
 }
 
 impl Witness for &mut Recorder<'_> {
+    const WATCHES: bool = true;
+
     fn enter(&mut self, expr: &Expr) -> usize {
         // A rule that burns its budget would fill the memory with steps.
         const STEPS: usize = 10_000;
