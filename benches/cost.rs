@@ -75,8 +75,8 @@ fn instructions(upstream: &Upstream, flags: usize, form: &str, requests: usize) 
         .expect("valgrind is installed");
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     eventually("the gateway is ready", || {
-        std::net::TcpStream::connect(address).is_ok()
-            && Client::new(([127, 0, 0, 1], probes).into()).get("/readyz").send().status == 200
+        let mut probe = Client::new(([127, 0, 0, 1], probes).into());
+        probe.get("/readyz").try_send().is_ok_and(|answer| answer.status == 200)
     });
     let mut client = Client::new(address);
     for n in 0..requests {
