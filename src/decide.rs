@@ -277,4 +277,45 @@ mod tests {
         assert_eq!(served(&[("cookie", "uid=me")]), "canary");
         assert_eq!(served(&[("cookie", "uid=me"), ("cookie", "uid=me")]), "stable", "repeated: absent");
     }
+
+    const SPLIT: &str = r#"{"flags":{"v":{"state":"ENABLED","variants":{"canary":"canary","stable":"stable"},"defaultVariant":"stable",
+        "targeting":{"if":[{"==":[{"var":"header.x-canary"},"always"]},"canary",{"fractional":[["canary",1],["stable",1]]}]}}}}"#;
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(128))]
+
+        /// Which of two equal fields counts is defined; those that nobody reads count for nothing, in any order and number.
+        #[test]
+        fn unrelated_fields_decide_nothing(
+            unrelated in proptest::collection::vec(("y-[a-d]", "[ -~]{0,12}"), 0..12),
+            at in 0usize..12,
+            canary in "always|never|",
+            key in "[a-z0-9]{1,8}",
+        ) {
+            let snapshot = snapshot("", "    version: {flag: v}\n    inject: [v]", SPLIT);
+            let cookie = format!("uid={key}");
+            let read = [("x-canary", canary.as_str()), ("cookie", cookie.as_str())];
+            let alone = headers(&read);
+            let mut among: Vec<(&str, &str)> =
+                unrelated.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let at = at.min(among.len());
+            among.splice(at..at, read);
+            let among = headers(&among);
+            proptest::prop_assert_eq!(
+                decide(&snapshot, &facts(&snapshot, "/a", &alone), 5, 7),
+                decide(&snapshot, &facts(&snapshot, "/a", &among), 5, 7)
+            );
+        }
+    }
+
+    #[test]
+    fn the_same_request_is_decided_alike_at_any_time_and_by_any_dice() {
+        let snapshot = snapshot("", "    version: {flag: v}", SPLIT);
+        let fields = headers(&[("cookie", "uid=ada")]);
+        let facts = facts(&snapshot, "/", &fields);
+        let first = decide(&snapshot, &facts, 0, 0);
+        for n in 1..100 {
+            assert_eq!(decide(&snapshot, &facts, n, n as u128 * 0x9e37_79b9), first);
+        }
+    }
 }

@@ -91,7 +91,7 @@ impl Plan {
         let service = config.service(forward.service);
         let version = forward.version.as_ref().map(|rule| {
             let flag = planned.first().and_then(|flag| flag.id).map(|id| flags.get(id));
-            VersionPlan::build(id, rule, flag, service, problems)
+            VersionPlan::build(&route.name, rule, flag, service, problems)
         });
         let injections =
             Injections::build(config, id, route, forward, version.as_ref(), &planned, flags, problems);
@@ -135,7 +135,7 @@ fn named_flags(
 
 impl VersionPlan {
     fn build(
-        id: RouteId,
+        route: &str,
         rule: &VersionRule,
         flag: Option<&Flag>,
         service: &Service,
@@ -157,8 +157,8 @@ impl VersionPlan {
                 place: definition.place.clone().or_else(|| Some(rule.flag.place.clone())),
                 key: format!("flags.{}.variants.{variant}", definition.key),
                 found: format!(
-                    "the variant `{variant}` has the value {value}, which names no version of the service `{}` (route {})",
-                    service.name, id.0
+                    "the variant `{variant}` has the value {value}, which names no version of the service `{}`, as the route `{route}` asks",
+                    service.name
                 ),
                 expected: Some(match &rule.values {
                     None => format!("one of {}", versions.join(", ")),

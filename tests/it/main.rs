@@ -6,6 +6,7 @@
 mod access_log;
 mod admin;
 mod caching;
+mod check_texts;
 mod commands;
 mod context;
 mod decisions;
