@@ -11,6 +11,7 @@ mod commands;
 mod context;
 mod decisions;
 mod demo;
+mod documents;
 mod examples;
 mod injection;
 mod lifecycle;
