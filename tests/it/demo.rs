@@ -105,3 +105,41 @@ fn the_demo_ends_on_sigint() {
     assert!(kill.expect("kill runs").success());
     eventually("it ended", || demo.child.try_wait().unwrap().is_some());
 }
+
+/// What the README shows on the way of its canary: each `$ curl ..` with the lines that follow it.
+fn readme() -> Vec<(String, String)> {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let mut shown = Vec::new();
+    for block in readme.split("```console\n").skip(1) {
+        let block = block.split("```").next().unwrap_or_default();
+        for part in block.split("$ ").filter(|part| part.starts_with("curl ")) {
+            let (command, answer) = part.split_once('\n').expect("a command and its answer");
+            shown.push((command.to_owned(), answer.to_owned()));
+        }
+    }
+    shown
+}
+
+#[test]
+fn the_readmes_canary_is_walked_as_it_is_told() {
+    let demo = Demo::start(&[]);
+    let first = demo.commands().remove(0);
+    let address: SocketAddr = Curl::parse(&first).unwrap().host().parse().expect("an address to try");
+    let flags = demo.folder().join("flags.json");
+    let rewrite = |from: &str, to: &str| {
+        let text = std::fs::read_to_string(&flags).unwrap();
+        assert!(text.contains(from), "{from} in {text}");
+        std::fs::write(&flags, text.replacen(from, to, 1)).unwrap();
+    };
+    let shown = readme();
+    assert_eq!(shown.len(), 6, "{shown:?}");
+    for (step, (line, answer)) in shown.iter().enumerate() {
+        match step {
+            4 => rewrite("[\"canary\", 10], [\"stable\", 90]", "[\"canary\", 60], [\"stable\", 40]"),
+            5 => rewrite("ENABLED", "DISABLED"),
+            _ => {}
+        }
+        let ask = || Curl::parse(&words(line)).unwrap().send(&mut Client::new(address)).unwrap().text();
+        eventually(&format!("{line} answers as in the README"), || ask() == *answer);
+    }
+}
