@@ -57,7 +57,7 @@ impl Document {
         limits: &FlagLimits,
     ) -> Result<Document, Vec<Problem>> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let source = Source { file: file.into(), text, format };
+        let source = Source { file: file.into(), text };
         if text.len() > limits.document_bytes {
             let found = format!("the document has {} bytes", text.len());
             let expected = format!("at most {} (`document_bytes`)", limits.document_bytes);
@@ -67,17 +67,19 @@ impl Document {
                 Fault::error("", found).expected(expected),
             )]);
         }
-        let read = match format {
+        let reading = match format {
             // Rules have their own, tighter limits; this keeps one flag from growing while it is read.
-            Format::Json => reading::read(text, limits.rule_nodes.saturating_mul(2).max(1000)),
-            Format::Yaml => yaml::read(text),
+            Format::Json => reading::read(text, limits.rule_nodes.saturating_mul(2).max(1000))
+                .map_err(|error| source.unreadable(error))?,
+            Format::Yaml => yaml::read(file, text)?,
         };
-        let reading = read.map_err(|error| source.unreadable(error))?;
-        let root = root(&reading.json).map_err(|fault| source.refusal(fault))?;
+        let root = root(&reading.json).map_err(|fault| source.refusal(&reading, fault))?;
         let count = root.flags.len();
         if count > limits.flags {
             let fault = Fault::error("flags", format!("the document has {count} flags"));
-            return Err(source.refusal(fault.expected(format!("at most {} (`flags`)", limits.flags))));
+            return Err(
+                source.refusal(&reading, fault.expected(format!("at most {} (`flags`)", limits.flags)))
+            );
         }
         Ok(source.flags(root, &reading, limits))
     }
@@ -148,7 +150,6 @@ fn listed(at: usize, flag: &Json) -> Result<(String, &str, &Json), Fault> {
 struct Source<'t> {
     file: Arc<str>,
     text: &'t str,
-    format: Format,
 }
 
 impl Source<'_> {
@@ -182,7 +183,7 @@ impl Source<'_> {
         let paths =
             read.values().flat_map(|(path, _, errors)| errors.iter().map(|fault| &fault.path).chain([path]));
         let paths = paths.chain(warnings.iter().map(|fault| &fault.path));
-        let places = Places::find(&self.file, self.text, self.format, paths);
+        let places = Places::find(&self.file, self.text, reading.tree.as_ref(), paths);
         let problem = |fault: Fault| problem(ProblemKind::Definition, places.of(&fault.path), fault);
         let flags = read.into_iter().map(|(key, (path, definition, errors))| match definition {
             Some(definition) => {
@@ -194,28 +195,20 @@ impl Source<'_> {
     }
 
     /// A fault of the document as a whole.
-    fn refusal(&self, fault: Fault) -> Vec<Problem> {
-        let places = Places::find(&self.file, self.text, self.format, [&fault.path]);
+    fn refusal(&self, reading: &Reading, fault: Fault) -> Vec<Problem> {
+        let places = Places::find(&self.file, self.text, reading.tree.as_ref(), [&fault.path]);
         let place =
             places.of(&fault.path).unwrap_or_else(|| Lines::new(&self.file, self.text).place(1, 1, 1));
         vec![problem(ProblemKind::Document, Some(place), fault)]
     }
 
     fn unreadable(&self, Unreadable { line, column, message }: Unreadable) -> Vec<Problem> {
-        let format = match self.format {
-            Format::Json => "JSON",
-            Format::Yaml => "YAML",
-        };
         let html = self.text.trim_start().starts_with('<');
         let fix = html.then(|| "this looks like a web page: check what the source answers with".to_owned());
-        let fault = Fault::error("", format!("the document is not usable {format}: {message}"))
-            .expected(format!("a {format} document with the key `flags`"))
+        let fault = Fault::error("", format!("the document is not usable JSON: {message}"))
+            .expected("a JSON document with the key `flags`")
             .maybe_fix(fix);
-        let mut lines = Lines::new(&self.file, self.text);
-        let place = match self.format {
-            Format::Json => lines.place_by_byte(line, column),
-            Format::Yaml => lines.place(line, column, 1),
-        };
+        let place = Lines::new(&self.file, self.text).place_by_byte(line, column);
         vec![problem(ProblemKind::Document, Some(place), fault)]
     }
 }

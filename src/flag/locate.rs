@@ -6,11 +6,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser};
-
-use super::Format;
 use super::fault::{push_index, push_key};
 use crate::config::Place;
+use crate::config::tree::{Content, Node};
 
 /// Longest line that is shown, in bytes; a longer one is likely no line that anybody wrote.
 const LONGEST_LINE: usize = 400;
@@ -69,11 +67,11 @@ pub struct Places<'t> {
 }
 
 impl<'t> Places<'t> {
-    /// Finds the places of all these paths in one walk.
+    /// Finds the places of all these paths in one walk: of JSON's text, or of YAML's tree.
     pub fn find(
         file: &Arc<str>,
         text: &'t str,
-        format: Format,
+        tree: Option<&Node>,
         paths: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Places<'t> {
         let mut wanted = HashMap::new();
@@ -85,9 +83,9 @@ impl<'t> Places<'t> {
             }
         }
         let mut places = Places { lines: Lines::new(file, text), wanted };
-        match format {
-            Format::Json => Walk::new(text).value(&mut String::new(), None, &mut places),
-            Format::Yaml => places.walk_yaml(text),
+        match tree {
+            None => Walk::new(text).value(&mut String::new(), None, &mut places),
+            Some(root) => places.walk_tree(root, &mut String::new()),
         }
         places
     }
@@ -108,43 +106,36 @@ impl<'t> Places<'t> {
         }
     }
 
-    fn walk_yaml(&mut self, text: &str) {
-        let mut path = String::new();
-        // Of each open list or mapping: where its own path ends, and the number of its next item; none for a mapping.
-        let mut open: Vec<(usize, Option<usize>)> = Vec::new();
-        let mut key_is_next = false;
-        for (event, span) in Parser::new_from_str(text).map_while(Result::ok) {
-            let mark = (span.start.line() as u32, span.start.col() as u32 + 1, span.len() as u32);
-            let begins = matches!(event, Event::MappingStart(..) | Event::SequenceStart(..));
-            let node = begins || matches!(event, Event::Scalar(..) | Event::Alias(_));
-            match (open.last_mut(), &event) {
-                (Some((_, None)), Event::Scalar(text, ..)) if key_is_next => {
-                    push_key(&mut path, text);
-                    self.see(&path, mark);
-                    key_is_next = false;
-                    continue;
+    /// Recurses as deep as the tree may be.
+    fn walk_tree(&mut self, node: &Node, path: &mut String) {
+        if !self.wants(path) {
+            return;
+        }
+        let end = path.len();
+        match &node.content {
+            Content::Scalar(_) => {}
+            Content::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    push_index(path, index);
+                    self.stands(path, &item.place);
+                    self.walk_tree(item, path);
+                    path.truncate(end);
                 }
-                (Some((end, Some(index))), _) if node => {
-                    path.truncate(*end);
-                    push_index(&mut path, *index);
-                    *index += 1;
-                    self.see(&path, if begins { (mark.0, mark.1, 1) } else { mark });
+            }
+            Content::Map(entries) => {
+                for entry in entries {
+                    push_key(path, entry.key.text());
+                    self.stands(path, &entry.key.place);
+                    self.walk_tree(&entry.value, path);
+                    path.truncate(end);
                 }
-                _ => {}
             }
-            match event {
-                Event::MappingStart(..) => open.push((path.len(), None)),
-                Event::SequenceStart(..) => open.push((path.len(), Some(0))),
-                Event::MappingEnd | Event::SequenceEnd => {
-                    open.pop();
-                }
-                _ => {}
-            }
-            // At a mapping's start, or after one of its values, a key comes.
-            if let Some((end, None)) = open.last() {
-                path.truncate(*end);
-                key_is_next = true;
-            }
+        }
+    }
+
+    fn stands(&mut self, path: &str, place: &Place) {
+        if let Some(found) = self.wanted.get_mut(path) {
+            *found = Some(place.clone());
         }
     }
 }

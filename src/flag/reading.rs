@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use serde_json::{Map, Value as Json};
 
 use super::fault::{push_index, push_key};
+use crate::config::tree::Node;
 
 /// Values of one document, counting every scalar, list and object: what bounds the memory a document can take.
 pub const MAX_VALUES: usize = 1_000_000;
@@ -25,6 +26,8 @@ pub struct Reading {
     pub repeated: Vec<String>,
     /// Paths of flags that were cut off, with what they are too much of.
     pub oversized: BTreeMap<String, String>,
+    /// Of YAML: where everything stands.
+    pub tree: Option<Node>,
 }
 
 /// Why a text cannot be read; line and column count from 1, both 0 when unknown.
@@ -54,7 +57,7 @@ pub fn read(text: &str, flag_values: usize) -> Result<Reading, Unreadable> {
                 message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message).to_owned();
             Unreadable { line: error.line() as u32, column: error.column() as u32, message }
         })?;
-    Ok(Reading { json, repeated: state.repeated, oversized: state.oversized })
+    Ok(Reading { json, repeated: state.repeated, oversized: state.oversized, tree: None })
 }
 
 struct State {

@@ -300,32 +300,24 @@ fn a_document_that_is_no_document_is_refused_as_a_whole() {
         (
             "flags: {a: *nope}",
             Format::Yaml,
-            "1: * document: the document is not usable YAML: while parsing node, found unknown anchor; a YAML document with the key `flags`",
+            "1: * document: no valid YAML: an alias of an anchor that is not defined above it; define it with `&name`, or quote a value that starts with `*`",
         ),
         (
             "flags:\n  a: 1\n  a: 2\n",
             Format::Yaml,
-            "3: a document: the document is not usable YAML: the key \"a\" a second time; a YAML document with the key `flags`",
+            "3: a flags.a: the key `a` stands twice; each key once; remove one of them; the first is in line 2",
         ),
         (
             "flags: {}\n---\nflags: {}\n",
             Format::Yaml,
-            "2: - document: the document is not usable YAML: a second document; a YAML document with the key `flags`",
+            "2: --- document: a second document starts here; one document; remove `---` and what follows it",
         ),
-        (
-            "flags: {<<: {a: 1}}",
-            Format::Yaml,
-            "1: < document: the document is not usable YAML: a merge key, which is not supported; a YAML document with the key `flags`",
-        ),
-        (
-            "flags: {a: .inf}",
-            Format::Yaml,
-            "1: . document: the document is not usable YAML: the number .inf, which JSON does not have; a YAML document with the key `flags`",
-        ),
+        ("flags: {<<: {a: 1}}", Format::Yaml, "1: << document: a merge key, which is not supported"),
+        ("flags: {a: .inf}", Format::Yaml, "1: .inf document: the number .inf, which JSON does not have"),
         (
             "flags: !custom {}",
             Format::Yaml,
-            "1: ! document: the document is not usable YAML: the tag \"!custom\"; a YAML document with the key `flags`",
+            "1: !custom { document: the tag `!custom`; no tags; remove it; quote the value to make it text",
         ),
     ] {
         let limits = FlagLimits { flags: 2, ..FlagLimits::default() };
