@@ -28,3 +28,6 @@ pub mod upstream;
 
 pub use live::Live;
 pub use server::{Server, serve};
+
+/// How long a client's connection may wait: for its next request, or for a write to be taken.
+const CLIENT_IDLE: std::time::Duration = std::time::Duration::from_secs(60);

@@ -7,8 +7,10 @@ pub mod caching;
 #[cfg(test)]
 pub mod fixture;
 pub mod injection;
+pub mod named;
 pub mod plan;
 pub mod revision;
+pub mod version;
 pub mod wire;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,8 +21,10 @@ use crate::context::Readers;
 use crate::flag::{Entry, Flag, FlagSet, Slot};
 use crate::route::{RouteId, Table};
 
-pub use plan::{ForwardPlan, Plan, PlannedFlag, Unusable, VersionPlan};
+pub use named::NamedFlag;
+pub use plan::{ForwardPlan, Plan};
 pub use revision::Revision;
+pub use version::{Unusable, VersionPlan};
 
 /// Flags after merging all sources, by key.
 pub type Definitions = BTreeMap<Arc<str>, Entry>;

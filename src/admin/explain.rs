@@ -18,7 +18,7 @@ use crate::decide::{Decision, Resolved, decide, request_context, targeting_key};
 use crate::flag::set::Step;
 use crate::route::RouteId;
 use crate::snapshot::caching::CachePlan;
-use crate::snapshot::{Plan, PlannedFlag, Snapshot};
+use crate::snapshot::{NamedFlag, Plan, Snapshot};
 
 pub use request::{At, Request};
 
@@ -220,7 +220,7 @@ impl Explainer<'_> {
         let targeting = targeting_key(plan, self.facts, self.at, self.fresh);
         let context = request_context(self.snapshot, self.facts, id, targeting.as_ref(), self.at);
         let decides_version = plan.forward.as_ref().is_some_and(|forward| forward.version.is_some());
-        let explained = |(index, (planned, resolved)): (usize, (&PlannedFlag, &Resolved))| {
+        let explained = |(index, (planned, resolved)): (usize, (&NamedFlag, &Resolved))| {
             let flag = planned.id.map(|id| self.snapshot.flags.get(id));
             let steps = planned.id.map(|id| self.snapshot.flags.trace(id, &context).1).unwrap_or_default();
             let variant = flag.zip(resolved.variant);

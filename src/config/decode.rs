@@ -20,6 +20,7 @@ use std::path::Path;
 use super::reference::Type;
 use super::tree::{Content, Node};
 use super::{Place, Problem, ProblemKind};
+use crate::config::problem::{index_key, map_key};
 
 /// Collects problems.
 pub struct Decoder<'a> {
@@ -150,14 +151,4 @@ impl<'a> Decoder<'a> {
         }
         Some(out)
     }
-}
-
-/// `routes[0]` and `match`: `routes[0].match`.
-pub fn map_key(parent: &str, name: &str) -> String {
-    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
-}
-
-/// `routes` and 0: `routes[0]`.
-pub fn index_key(parent: &str, index: usize) -> String {
-    format!("{parent}[{index}]")
 }

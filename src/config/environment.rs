@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::decode::{index_key, map_key};
+use super::problem::{index_key, map_key};
 use super::tree::{Content, Node};
 use super::{Place, Problem, ProblemKind};
 

@@ -175,3 +175,13 @@ impl fmt::Display for Problem {
         f.write_str(&self.render(false))
     }
 }
+
+/// `routes[0]` and `match`: `routes[0].match`.
+pub fn map_key(parent: &str, name: &str) -> String {
+    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
+}
+
+/// `routes` and 0: `routes[0]`.
+pub fn index_key(parent: &str, index: usize) -> String {
+    format!("{parent}[{index}]")
+}

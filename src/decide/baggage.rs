@@ -3,9 +3,10 @@
 //! <https://www.w3.org/TR/baggage/>: at most 64 members and 8,192 bytes. Ours give way first; a client's baggage that does not parse is
 //! dropped whole, since nobody behind could tell what it means.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::headers::BAGGAGE;
+/// W3C baggage.
+pub const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
 const MAX_MEMBERS: usize = 64;
 const MAX_BYTES: usize = 8192;

@@ -5,7 +5,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Decision, Resolved, baggage};
+use super::baggage::{self, BAGGAGE};
+use super::{Decision, Resolved};
 use crate::config::service::VersionId;
 use crate::snapshot::injection::InjectedFlag;
 use crate::snapshot::wire::{Wire, serialize_text};
@@ -13,8 +14,6 @@ use crate::snapshot::{ForwardPlan, Snapshot};
 
 /// The dictionary's field.
 pub const DICTIONARY: HeaderName = HeaderName::from_static("flag-decisions");
-/// W3C baggage.
-pub const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
 /// One attempt to have a request served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

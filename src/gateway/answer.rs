@@ -63,7 +63,7 @@ impl Answer {
     /// Sends it as the answer to a request that no upstream has seen; the connection goes on where that is cheap.
     pub async fn send(self, session: &mut Session, exchange: &Exchange) -> pingora::Result<()> {
         if is_drained(session) {
-            session.set_total_drain_timeout(Some(super::proxy::CLIENT_IDLE));
+            session.set_total_drain_timeout(Some(super::CLIENT_IDLE));
             if let pingora::protocols::http::ServerSession::H1(h1) = session.as_downstream_mut() {
                 h1.set_close_on_response_before_downstream_finish(false);
             }

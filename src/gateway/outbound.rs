@@ -7,8 +7,8 @@ use pingora::http::RequestHeader;
 use super::exchange::Exchange;
 use super::fields::Fields;
 use super::forwarded;
-use crate::decide::baggage;
-use crate::decide::headers::{BAGGAGE, decision_headers};
+use crate::decide::baggage::{self, BAGGAGE};
+use crate::decide::headers::decision_headers;
 
 /// Turns a copy of what was `received` into the request of the current attempt.
 pub fn prepare(request: &mut RequestHeader, received: &RequestHeader, exchange: &Exchange) {

@@ -14,6 +14,7 @@ use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
+use super::CLIENT_IDLE;
 use super::answer::Answer;
 use super::attempts::Failure;
 use super::drain::Traffic;
@@ -25,9 +26,6 @@ use crate::config::Name;
 use crate::decide::targeting_key;
 use crate::telemetry::AccessLog;
 use crate::telemetry::access_log::Line;
-
-/// How long a client's connection may wait: for its next request, or for a write to be taken.
-pub const CLIENT_IDLE: Duration = Duration::from_secs(60);
 
 /// The proxy of one listener.
 pub struct Proxy {

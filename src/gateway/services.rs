@@ -16,7 +16,8 @@ use pingora::server::{ListenFds, ShutdownWatch};
 use pingora::services::listening::Service;
 use pingora::services::{ServiceReadyNotifier, ServiceWithDependents};
 
-use super::proxy::{CLIENT_IDLE, Proxy};
+use super::CLIENT_IDLE;
+use super::proxy::Proxy;
 use super::server::Door;
 use super::tls;
 use super::upstream::dns::Resolver;

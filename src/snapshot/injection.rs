@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use http::HeaderName;
 
-use super::plan::{PlannedFlag, VersionPlan, field_name, fold};
+use super::named::NamedFlag;
+use super::version::VersionPlan;
 use super::wire::{Wire, serialize_text};
 use crate::config::route::{Forward, Route};
 use crate::config::service::VersionId;
@@ -53,7 +54,7 @@ impl Injections {
         route: &Route,
         forward: &Forward,
         version: Option<&VersionPlan>,
-        planned: &[PlannedFlag],
+        planned: &[NamedFlag],
         flags: &FlagSet,
         problems: &mut Vec<Problem>,
     ) -> Injections {
@@ -73,7 +74,7 @@ impl Injections {
                 });
             };
             let Some(position) = planned.iter().position(|flag| flag.key == name.key) else { continue };
-            let folded = fold(&name.key);
+            let folded = Injection::fold(&name.key);
             if let Some(other) = folded_by.get(&folded).filter(|other| **other != name.key) {
                 let found = format!(
                     "`{}` and `{other}` fold to one header name: {}{folded}",
@@ -94,7 +95,7 @@ impl Injections {
             let mut injected = InjectedFlag {
                 flag: position,
                 name: if config.injection.headers {
-                    field_name(&config.injection.prefix, &name.key)
+                    HeaderName::try_from(format!("{}{folded}", config.injection.prefix)).ok()
                 } else {
                     None
                 },

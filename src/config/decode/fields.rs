@@ -1,6 +1,7 @@
 //! Reads a map whose keys a table knows.
 
-use super::{Decoder, Item, map_key};
+use super::{Decoder, Item};
+use crate::config::problem::map_key;
 use crate::config::reference::{Key, Object, Presence, Rule, Type, one_of};
 use crate::config::suggest;
 use crate::config::tree::{self, Limits, Node};

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::scalar::{bind, name, path, token};
-use super::{Decoder, Item, map_key};
+use super::{Decoder, Item};
 use crate::config::Place;
 use crate::config::listener::{Admin, CertificateFiles, Listener, ListenerTls, Probes};
+use crate::config::problem::map_key;
 use crate::config::reference::{Object, Type, optional, required};
 
 pub static LISTENER: Object = Object {

@@ -7,7 +7,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use super::lines::Lines;
 use super::{Content, Entry, Limits, Node, Scalar, Tree, syntax};
-use crate::config::decode::{index_key, map_key};
+use crate::config::problem::{index_key, map_key};
 use crate::config::{Place, Problem, ProblemKind};
 
 /// Builds the tree of a text.
