@@ -41,7 +41,7 @@ bench: setup-run ## Time deciding and building snapshots (criterion)
 
 .PHONY: cost
 cost: setup-run ## Count the gateway's instructions per request, with and without flags (callgrind)
-	@command -v valgrind >/dev/null || { echo "cost: valgrind is missing: apt-get install valgrind" >&2; exit 1; }
+	@.ci/setup valgrind=valgrind kill=procps
 	$(CARGO) bench --locked --bench cost
 
 .PHONY: release
