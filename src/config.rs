@@ -152,6 +152,9 @@ pub struct FlagLimits {
     pub document_bytes: usize,
     /// Flags in one document; default 50,000.
     pub flags: usize,
+    /// Values of one document, counting every scalar, list and object, and again of all its rules after `$ref` was put in: what
+    /// bounds the memory that a document can take. Default 2,000,000.
+    pub values: usize,
     /// Nesting of one rule after `$ref` was put in; default 64.
     pub rule_depth: usize,
     /// Nodes of one rule after `$ref` was put in; default 20,000.
@@ -160,7 +163,13 @@ pub struct FlagLimits {
 
 impl Default for FlagLimits {
     fn default() -> Self {
-        Self { document_bytes: 16 << 20, flags: 50_000, rule_depth: 64, rule_nodes: 20_000 }
+        Self {
+            document_bytes: 16 << 20,
+            flags: 50_000,
+            values: 2_000_000,
+            rule_depth: 64,
+            rule_nodes: 20_000,
+        }
     }
 }
 

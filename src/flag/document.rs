@@ -14,7 +14,7 @@ use super::definition::{Definition, Reader, kind, member, metadata};
 use super::evaluators::Evaluators;
 use super::fault::{Fault, did_you_mean, push_index, quoted};
 use super::locate::{Lines, Places};
-use super::reading::{self, MAX_VALUES, Reading, Unreadable};
+use super::reading::{self, Reading, Unreadable};
 use super::yaml;
 use crate::config::{FlagLimits, Place, Problem, ProblemKind, Severity};
 
@@ -69,9 +69,9 @@ impl Document {
         }
         let reading = match format {
             // Rules have their own, tighter limits; this keeps one flag from growing while it is read.
-            Format::Json => reading::read(text, limits.rule_nodes.saturating_mul(2).max(1000))
+            Format::Json => reading::read(text, limits.values, limits.rule_nodes.saturating_mul(2).max(1000))
                 .map_err(|error| source.unreadable(error))?,
-            Format::Yaml => yaml::read(file, text)?,
+            Format::Yaml => yaml::read(file, text, limits.values)?,
         };
         let root = root(&reading.json).map_err(|fault| source.refusal(&reading, fault))?;
         let count = root.flags.len();
@@ -158,7 +158,7 @@ impl Source<'_> {
         let mut warnings = root.faults;
         warnings.extend(reading.repeated.iter().map(|key| repeated(member("flags", key), key)));
         let mut reader = Reader {
-            evaluators: Evaluators::new(root.evaluators.unwrap_or(&none), limits, MAX_VALUES),
+            evaluators: Evaluators::new(root.evaluators.unwrap_or(&none), limits),
             metadata: root.metadata,
             paths: Paths::default(),
         };

@@ -33,10 +33,10 @@ struct Resolver<'s, 'd> {
 }
 
 impl<'d> Evaluators<'d> {
-    /// Evaluators by name; `values` is how many values all rules may have together.
-    pub fn new(by_name: &'d Map<String, Json>, limits: &FlagLimits, values: usize) -> Self {
+    /// Evaluators by name.
+    pub fn new(by_name: &'d Map<String, Json>, limits: &FlagLimits) -> Self {
         let max_depth = limits.rule_depth.min(DEEPEST);
-        Evaluators { by_name, max_depth, max_values: limits.rule_nodes, left: values }
+        Evaluators { by_name, max_depth, max_values: limits.rule_nodes, left: limits.values }
     }
 
     /// A rule with every reference put in. `path` is the rule's path, for the fault.

@@ -12,9 +12,6 @@ use serde_json::{Map, Value as Json};
 use super::fault::{push_index, push_key};
 use crate::config::tree::Node;
 
-/// Values of one document, counting every scalar, list and object: what bounds the memory a document can take.
-pub const MAX_VALUES: usize = 1_000_000;
-
 /// Lists and objects within each other; `serde_json` gives up at 128.
 pub const MAX_LEVELS: usize = 120;
 
@@ -38,10 +35,11 @@ pub struct Unreadable {
     pub message: String,
 }
 
-/// Reads a JSON document; `flag_values` is how many values one flag may have.
-pub fn read(text: &str, flag_values: usize) -> Result<Reading, Unreadable> {
+/// Reads a JSON document of at most so many values; `flag_values` is how many one flag may have.
+pub fn read(text: &str, values: usize, flag_values: usize) -> Result<Reading, Unreadable> {
     let mut state = State {
-        left: MAX_VALUES,
+        values,
+        left: values,
         flag_values,
         left_in_flag: usize::MAX,
         over: None,
@@ -61,6 +59,7 @@ pub fn read(text: &str, flag_values: usize) -> Result<Reading, Unreadable> {
 }
 
 struct State {
+    values: usize,
     left: usize,
     flag_values: usize,
     left_in_flag: usize,
@@ -110,7 +109,10 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
         let Some(left) = self.state.left.checked_sub(1) else {
-            return Err(D::Error::custom(format!("more than {MAX_VALUES} values in one document")));
+            return Err(D::Error::custom(format!(
+                "more than {} values in one document (`limits.values`)",
+                self.state.values
+            )));
         };
         self.state.left = left;
         let over = match self.state.left_in_flag.checked_sub(1) {

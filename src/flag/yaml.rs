@@ -4,16 +4,17 @@
 
 use std::collections::BTreeMap;
 
-use super::reading::{MAX_LEVELS, MAX_VALUES, Reading};
+use super::reading::{MAX_LEVELS, Reading};
 use crate::config::tree::{self, Content, Limits, Node};
 use crate::config::{Problem, ProblemKind};
 
 /// The parser remembers about a hundred times of what stands inside brackets: JSON may be longer.
-const LIMITS: Limits = Limits { bytes: 4 << 20, depth: MAX_LEVELS, nodes: MAX_VALUES };
+const MAX_BYTES: usize = 4 << 20;
 
-/// Reads a YAML document.
-pub fn read(file: &str, text: &str) -> Result<Reading, Vec<Problem>> {
-    let tree = tree::parse(file, text, ProblemKind::Document, &LIMITS)
+/// Reads a YAML document of at most so many values.
+pub fn read(file: &str, text: &str, values: usize) -> Result<Reading, Vec<Problem>> {
+    let limits = Limits { bytes: MAX_BYTES, depth: MAX_LEVELS, nodes: values };
+    let tree = tree::parse(file, text, ProblemKind::Document, &limits)
         .map_err(|problem| vec![Problem { key: "document".to_owned(), ..*problem }])?;
     let problems: Vec<Problem> = tree.duplicates.into_iter().chain(not_json(&tree.root)).collect();
     if !problems.is_empty() {

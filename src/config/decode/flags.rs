@@ -47,8 +47,14 @@ pub static LIMITS: Object = Object {
         default("document", Type::Size { min: 1 << 10, max: 1 << 30 }, "16MiB", "Bytes of one document."),
         default("flags", Type::Integer { min: 1, max: 1_000_000 }, "50000", "Flags in one document."),
         default(
+            "values",
+            Type::Integer { min: 1, max: 20_000_000 },
+            "2000000",
+            "Scalars, lists and objects in one document; and in all its rules, with their references put in.",
+        ),
+        default(
             "rule_depth",
-            Type::Integer { min: 1, max: 256 },
+            Type::Integer { min: 1, max: 128 },
             "64",
             "Nesting of one rule, with its references put in.",
         ),
@@ -95,11 +101,13 @@ fn limits(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<FlagLimits> {
     let mut fields = decoder.fields(item)?;
     let document_bytes = fields.get("document", decoder, size);
     let flags = fields.get("flags", decoder, integer);
+    let values = fields.get("values", decoder, integer);
     let rule_depth = fields.get("rule_depth", decoder, integer);
     let rule_nodes = fields.get("rule_nodes", decoder, integer);
     Some(FlagLimits {
         document_bytes: document_bytes?,
         flags: flags?,
+        values: values?,
         rule_depth: rule_depth?,
         rule_nodes: rule_nodes?,
     })
