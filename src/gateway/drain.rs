@@ -54,6 +54,8 @@ pub struct Signals {
     pub access_log: AccessLog,
     pub draining: Arc<AtomicBool>,
     pub traffic: Arc<Traffic>,
+    /// Tells that signals are handled: before that they would end the process, so nothing says that it is ready.
+    pub handled: watch::Sender<bool>,
     /// Tells the listeners to close.
     pub close: watch::Sender<bool>,
     pub grace: Duration,
@@ -69,6 +71,8 @@ impl ShutdownSignalWatch for Signals {
             SignalKind::user_defined1(),
         ];
         let opened: Result<Vec<Signal>, _> = kinds.into_iter().map(signal).collect();
+        // Nobody waits when nothing is served.
+        let _ = self.handled.send(true);
         let Ok([mut term, mut int, mut hup, mut usr1]) =
             opened.map_err(|_| ()).and_then(|signals| <[Signal; 4]>::try_from(signals).map_err(drop))
         else {

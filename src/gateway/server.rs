@@ -64,8 +64,9 @@ pub fn serve(server: Server) -> Result<(), String> {
     pingora.bootstrap();
     let traffic = Arc::new(Traffic::default());
     let (close, closed) = watch::channel(false);
+    let (handled, signals) = watch::channel(false);
     for door in doors {
-        pingora.add_service(Opened::new(door)?);
+        pingora.add_service(Opened::new(door, signals.clone())?);
     }
     let resolving = pingora.add_service(Resolving(resolver));
     for (number, (listener, socket)) in listeners.into_iter().enumerate() {
@@ -78,11 +79,12 @@ pub fn serve(server: Server) -> Result<(), String> {
             traffic: traffic.clone(),
         };
         let conf = &pingora.configuration;
-        let listening = Listening::new(number, listener, socket, proxy, conf, closed.clone())?;
+        let listening =
+            Listening::new(number, listener, socket, proxy, conf, closed.clone(), signals.clone())?;
         pingora.add_service(listening).add_dependency(&resolving);
     }
     let grace = config.shutdown_grace;
-    let signals = Signals { wake, access_log: access_log.clone(), draining, traffic, close, grace };
+    let signals = Signals { wake, access_log: access_log.clone(), draining, traffic, handled, close, grace };
     pingora.run(RunArgs { shutdown_signal: Box::new(signals) });
     access_log.flush(LAST_LINES);
     Ok(())

@@ -15,6 +15,7 @@ use pingora::server::configuration::ServerConf;
 use pingora::server::{ListenFds, ShutdownWatch};
 use pingora::services::listening::Service;
 use pingora::services::{ServiceReadyNotifier, ServiceWithDependents};
+use tokio::sync::watch;
 
 use super::CLIENT_IDLE;
 use super::proxy::Proxy;
@@ -35,6 +36,8 @@ pub struct Listening {
     inner: Service<HttpProxy<Proxy>>,
     /// Tells to take no more connections; Pingora's own word comes only with the end.
     close: ShutdownWatch,
+    /// Tells that signals are handled.
+    signals: watch::Receiver<bool>,
 }
 
 impl Listening {
@@ -46,6 +49,7 @@ impl Listening {
         proxy: Proxy,
         conf: &Arc<ServerConf>,
         close: ShutdownWatch,
+        signals: watch::Receiver<bool>,
     ) -> Result<Listening, String> {
         let key = format!("traffic#{number}");
         let mut endpoint = ListenerConfig::tcp(key.clone());
@@ -67,6 +71,7 @@ impl Listening {
             socket: Some(socket),
             inner,
             close,
+            signals,
         })
     }
 }
@@ -80,6 +85,7 @@ impl ServiceWithDependents for Listening {
         listeners_per_fd: usize,
         ready: ServiceReadyNotifier,
     ) {
+        handled(&mut self.signals).await;
         if let (Some(socket), Some(fds)) = (self.socket.take(), &fds) {
             listening("traffic", &self.listener.name, &socket, self.listener.tls.is_some());
             fds.lock().add(self.key.clone(), socket.into_raw_fd());
@@ -97,13 +103,23 @@ impl ServiceWithDependents for Listening {
     }
 }
 
+/// Waits until a signal no longer ends the process at once.
+async fn handled(signals: &mut watch::Receiver<bool>) {
+    // Its sender lives as long as the server.
+    let _ = signals.wait_for(|handled| *handled).await;
+}
+
 /// A door, served on a thread of its own.
-pub struct Opened(Option<Door>);
+pub struct Opened {
+    door: Option<Door>,
+    /// Tells that signals are handled.
+    signals: watch::Receiver<bool>,
+}
 
 impl Opened {
-    pub fn new(door: Door) -> Result<Opened, String> {
+    pub fn new(door: Door, signals: watch::Receiver<bool>) -> Result<Opened, String> {
         door.socket.set_nonblocking(true).map_err(|error| format!("{}: {error}", door.kind))?;
-        Ok(Opened(Some(door)))
+        Ok(Opened { door: Some(door), signals })
     }
 }
 
@@ -116,7 +132,8 @@ impl ServiceWithDependents for Opened {
         _listeners_per_fd: usize,
         ready: ServiceReadyNotifier,
     ) {
-        let Some(Door { kind, socket, router }) = self.0.take() else { return };
+        let Some(Door { kind, socket, router }) = self.door.take() else { return };
+        handled(&mut self.signals).await;
         listening(kind, kind, &socket, false);
         let served = match tokio::net::TcpListener::from_std(socket) {
             Ok(socket) => {

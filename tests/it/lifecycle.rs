@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Answer, Client, Shop, eventually, one_route, opt_in};
+use crate::support::{Answer, Client, Setup, Shop, eventually, one_route, opt_in};
 
 #[test]
 fn on_sigterm_a_request_in_flight_is_answered_and_the_exit_is_0() {
@@ -69,4 +69,14 @@ fn on_sigint_it_ends_at_once() {
     gateway.wait();
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     assert!(request.join().expect("the client ends").map_or(true, |response| response.status >= 500));
+}
+
+#[test]
+fn a_signal_as_soon_as_it_is_ready_is_handled() {
+    let shop = Shop::start();
+    let mut setup = Some(Setup::new(&shop.config(&one_route(""))));
+    for _ in 0..5 {
+        // `stop` sends TERM and wants exit 0; a signal nobody handles would kill the process.
+        setup = setup.take().map(|setup| setup.start().stop());
+    }
 }
