@@ -5,7 +5,7 @@ use crate::config::service::{Service, VersionId};
 use crate::config::{Problem, ProblemKind, Severity, suggest};
 use crate::flag::{Flag, VariantId};
 
-/// How the version flag's variants name versions. The flag is the first of [`Plan::flags`].
+/// How the version flag's variants name versions. The flag is the first of [`super::Plan::flags`].
 #[derive(Debug)]
 pub struct VersionPlan {
     /// By variant.
