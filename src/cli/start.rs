@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use super::Failure;
 use crate::admin::{api, probes};
 use crate::config::listener::Listener;
-use crate::config::{Config, Place, Problem, ProblemKind, Severity};
+use crate::config::{Config, LogTarget, Place, Problem, ProblemKind, Severity};
 use crate::gateway::server::Door;
 use crate::gateway::{Live, Server};
 use crate::source::Keeper;
@@ -26,7 +26,13 @@ pub fn prepare(file: &Path, bind: impl FnMut(SocketAddr) -> Bound) -> Result<Ser
     let sockets = Sockets::bind(&config, bind).map_err(Failure::Problems)?;
     let metrics = Arc::new(Metrics::new(config.metrics.max_series));
     let access_log = AccessLog::open(&config.access_log, &metrics).map_err(|error| {
-        Failure::Message(format!("the access log cannot be opened: {error}; see `access_log`"))
+        let file = match &config.access_log.to {
+            LogTarget::File(path) => format!(" `{}`", path.display()),
+            LogTarget::Off | LogTarget::Stdout => String::new(),
+        };
+        Failure::Message(format!(
+            "the access log{file} cannot be opened: {error}; make its folder, or change `access_log.to`"
+        ))
     })?;
     let keeper = keeper.counting(Arc::clone(&metrics));
     let status = keeper.status();
