@@ -9,6 +9,7 @@ mod decode;
 mod environment;
 pub mod listener;
 mod markdown;
+mod namespace;
 pub mod problem;
 mod reference;
 pub mod route;

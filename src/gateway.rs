@@ -16,7 +16,6 @@ mod forwarded;
 mod inbound;
 mod intake;
 pub mod live;
-pub mod namespace;
 mod outbound;
 mod proxy;
 mod redirect;

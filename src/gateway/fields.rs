@@ -5,7 +5,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 
-use super::namespace::Namespace;
+use crate::config::Injection;
 use crate::config::route::HeaderEdits;
 
 /// A head whose fields can be changed.
@@ -20,22 +20,27 @@ pub trait Fields {
     fn remove(&mut self, name: &HeaderName);
 
     /// Applies what an operator configured: remove, set, add. The decision namespace is out of reach.
-    fn edit(&mut self, edits: &HeaderEdits, namespace: &Namespace) {
-        edits.remove.iter().filter(|name| !namespace.owns(name)).for_each(|name| self.remove(name));
-        for (name, value) in edits.set.iter().filter(|(name, _)| !namespace.owns(name)) {
+    fn edit(&mut self, edits: &HeaderEdits, injection: &Injection) {
+        edits
+            .remove
+            .iter()
+            .filter(|name| !injection.reserves(name.as_str()))
+            .for_each(|name| self.remove(name));
+        for (name, value) in edits.set.iter().filter(|(name, _)| !injection.reserves(name.as_str())) {
             self.set(name, value.clone());
         }
-        for (name, value) in edits.add.iter().filter(|(name, _)| !namespace.owns(name)) {
+        for (name, value) in edits.add.iter().filter(|(name, _)| !injection.reserves(name.as_str())) {
             self.add(name, value.clone());
         }
     }
 
     /// Removes every field of the decision namespace.
-    fn strip(&mut self, namespace: &Namespace) {
-        if !self.all().keys().any(|name| namespace.owns(name)) {
+    fn strip(&mut self, injection: &Injection) {
+        if !self.all().keys().any(|name| injection.reserves(name.as_str())) {
             return;
         }
-        let owned: Vec<HeaderName> = self.all().keys().filter(|name| namespace.owns(name)).cloned().collect();
+        let owned: Vec<HeaderName> =
+            self.all().keys().filter(|name| injection.reserves(name.as_str())).cloned().collect();
         owned.iter().for_each(|name| self.remove(name));
     }
 }
@@ -96,7 +101,7 @@ mod tests {
             set: vec![(name("x-a"), value("3")), (name("x-flag-v"), value("canary"))],
             add: vec![(name("x-a"), value("4")), (name("x_flag.other"), value("1"))],
         };
-        head.edit(&edits, &Namespace::new("x-flag-"));
+        head.edit(&edits, &Injection::default());
         let expected = [("x-a", "3"), ("x-a", "4"), ("x-flag-v", "stable")];
         let mut found = lines(&head);
         found.sort();
@@ -111,7 +116,7 @@ mod tests {
         {
             head.append_header(field, "1").unwrap();
         }
-        head.strip(&Namespace::new("x-flag-"));
+        head.strip(&Injection::default());
         let mut left = lines(&head).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
         left.sort();
         assert_eq!(left, ["host", "x-flags"]);

@@ -5,7 +5,7 @@ use pingora::http::ResponseHeader;
 
 use super::exchange::Exchange;
 use super::fields::Fields;
-use super::namespace::Namespace;
+use crate::config::Injection;
 
 /// Tells the client which version served, where that is configured.
 const VERSION: HeaderName = HeaderName::from_static("x-flagway-version");
@@ -13,15 +13,16 @@ const VERSION: HeaderName = HeaderName::from_static("x-flagway-version");
 /// Changes a response of an upstream into the client's.
 pub fn prepare(response: &mut ResponseHeader, exchange: &Exchange) {
     let live = &exchange.live;
-    response.strip(&live.namespace);
+    let injection = &live.snapshot.config.injection;
+    response.strip(injection);
     if response.status.is_informational() {
         return;
     }
     if let Some(forward) = exchange.forward() {
-        response.edit(&forward.response_headers, &live.namespace);
+        response.edit(&forward.response_headers, injection);
     }
     exchange.sign(response);
-    if live.snapshot.config.injection.client_version
+    if injection.client_version
         && let Some(attempts) = &exchange.attempts
     {
         let pool = live.upstreams.pool(attempts.service, attempts.version);
@@ -30,8 +31,9 @@ pub fn prepare(response: &mut ResponseHeader, exchange: &Exchange) {
 }
 
 /// Takes decisions out of trailers, where a client may read them as well.
-pub fn strip_trailers(trailers: &mut HeaderMap, namespace: &Namespace) {
-    let owned: Vec<HeaderName> = trailers.keys().filter(|name| namespace.owns(name)).cloned().collect();
+pub fn strip_trailers(trailers: &mut HeaderMap, injection: &Injection) {
+    let owned: Vec<HeaderName> =
+        trailers.keys().filter(|name| injection.reserves(name.as_str())).cloned().collect();
     for name in owned {
         trailers.remove(name);
     }

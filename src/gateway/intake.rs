@@ -96,7 +96,7 @@ fn peer(session: &Session, config: &Config, tls: bool) -> Peer {
 /// Takes off what only Flagway may say, before anything reads it, and joins HTTP/2's cookie crumbs (RFC 9113, 8.2.3).
 fn clean(head: &mut RequestHeader, live: &Live, peer: Peer) {
     if !(peer.trusted && live.snapshot.config.injection.accept_from_trusted_proxies) {
-        head.strip(&live.namespace);
+        head.strip(&live.snapshot.config.injection);
     }
     if head.version == Version::HTTP_2
         && let Some(cookie) = joined_crumbs(&head.headers)

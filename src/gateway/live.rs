@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::namespace::Namespace;
 use super::upstream::Upstreams;
 use crate::config::Problem;
 use crate::snapshot::Snapshot;
@@ -20,8 +19,6 @@ pub struct Live {
     pub upstreams: Upstreams,
     /// What upstreams need and do not have: files that cannot be used.
     unusable: Vec<Problem>,
-    /// The field names of decisions.
-    pub(super) namespace: Namespace,
 }
 
 /// Where the live one is found.
@@ -36,13 +33,7 @@ impl Live {
         for problem in &problems {
             tracing::error!(key = problem.key, "{}", problem.found);
         }
-        Live {
-            handles: Handles::resolve(metrics, &snapshot),
-            upstreams,
-            unusable: problems,
-            namespace: Namespace::new(&snapshot.config.injection.prefix),
-            snapshot,
-        }
+        Live { handles: Handles::resolve(metrics, &snapshot), upstreams, unusable: problems, snapshot }
     }
 
     /// What is wrong with what is live: names that lead nowhere, files that upstreams need and cannot use.

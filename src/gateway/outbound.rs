@@ -28,7 +28,7 @@ pub fn prepare(request: &mut RequestHeader, received: &RequestHeader, exchange: 
         let _ = request.insert_header(HOST, host);
     }
     let live = &exchange.live;
-    request.edit(&forward.request_headers, &live.namespace);
+    request.edit(&forward.request_headers, &live.snapshot.config.injection);
     let mut carries_baggage = false;
     decision_headers(&live.snapshot, decision, attempts.attempt(), &received.headers, |name, value| {
         carries_baggage |= *name == BAGGAGE;

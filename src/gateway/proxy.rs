@@ -127,7 +127,7 @@ impl ProxyHttp for Proxy {
         trailers: &mut HeaderMap,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        inbound::strip_trailers(trailers, &exchange.live.namespace);
+        inbound::strip_trailers(trailers, &exchange.live.snapshot.config.injection);
         Ok(())
     }
 

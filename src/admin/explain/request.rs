@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Asked;
 use crate::config::Config;
+use crate::config::Injection;
 use crate::config::listener::Listener;
 use crate::context::{RawRequest, RequestFacts, Scheme};
-use crate::gateway::namespace::Namespace;
 
 /// A request to explain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,7 +102,7 @@ impl Request {
         let peer = self.peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)).to_canonical();
         let kept = config.injection.accept_from_trusted_proxies
             && config.context.trusted_proxies.iter().any(|network| network.contains(&peer));
-        let dropped = if kept { Vec::new() } else { drop_decisions(&mut headers, &config.injection.prefix) };
+        let dropped = if kept { Vec::new() } else { drop_decisions(&mut headers, &config.injection) };
         Ok(Arrived {
             method,
             path: url.path.to_owned(),
@@ -131,9 +131,9 @@ impl Request {
 }
 
 /// Takes out what only Flagway may set.
-fn drop_decisions(headers: &mut HeaderMap, prefix: &str) -> Vec<String> {
-    let namespace = Namespace::new(prefix);
-    let names: Vec<HeaderName> = headers.keys().filter(|name| namespace.owns(name)).cloned().collect();
+fn drop_decisions(headers: &mut HeaderMap, injection: &Injection) -> Vec<String> {
+    let names: Vec<HeaderName> =
+        headers.keys().filter(|name| injection.reserves(name.as_str())).cloned().collect();
     names.iter().for_each(|name| {
         headers.remove(name);
     });
@@ -250,7 +250,7 @@ mod tests {
         for name in ["x-flag-a", "x_flag.b", "x-flagway-version", "flag_decisions", "x-flags", "accept"] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
         }
-        let mut dropped = drop_decisions(&mut headers, "x-flag-");
+        let mut dropped = drop_decisions(&mut headers, &Injection::default());
         dropped.sort();
         assert_eq!(dropped, ["flag_decisions", "x-flag-a", "x-flagway-version", "x_flag.b"]);
         assert_eq!(headers.len(), 2);

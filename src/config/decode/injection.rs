@@ -123,17 +123,3 @@ fn prefix(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
     }
     Some(text.to_string())
 }
-
-impl Injection {
-    /// The form of a name that decisions travel under: lower case, with `-` for everything that is not a letter or digit.
-    pub fn fold(name: &str) -> String {
-        let fold = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-        name.chars().map(fold).collect()
-    }
-
-    /// Whether a header's name belongs to decisions: what arrives under it from outside is dropped.
-    pub fn reserves(&self, header: &str) -> bool {
-        let folded = Injection::fold(header);
-        folded.starts_with(&self.prefix) || folded.starts_with("x-flagway-") || folded == "flag-decisions"
-    }
-}
