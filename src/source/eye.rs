@@ -1,14 +1,14 @@
 //! Watches one path, and tells what is there once that has settled.
 //!
 //! It goes by content, not by events: whoever has a reason to think that something changed asks it to look. What it sees
-//! is told when two readings of the same file, 20 ms apart, agree; so a torn write is never told. A file that was moved
-//! into place is whole: it is told at once. Each file is held open until it is told, so that it may be replaced meanwhile.
+//! is told when two readings of the same file, 20 ms apart, agree; so a torn write is never told. An empty file, or none, has to stay
+//! so for longer. A file that was moved into place is whole: it is told at once. Each file is held open until it is told, so that it may be replaced meanwhile.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::sight::{self, Held, Identity, SETTLES, Sight};
+use super::sight::{self, Held, Identity, SETTLES, Sight, VANISHES};
 
 /// Files that may wait to settle; more, and the oldest is forgotten.
 const WAITING: usize = 8;
@@ -73,7 +73,11 @@ impl Eye {
         let (sight, held) = sight::read(&self.path, self.limit);
         let identity = held.as_ref().map(|held| held.identity);
         let whole = moved && identity.is_some() && identity != self.shown;
-        let due = if whole { now } else { now + SETTLES };
+        let due = match whole {
+            true => now,
+            false if is_blank(&sight) => now + VANISHES,
+            false => now + SETTLES,
+        };
         self.shown = identity;
         match self.waiting.back_mut() {
             Some(last) if last.sight == sight => {}
@@ -82,6 +86,10 @@ impl Eye {
             }
             None if self.told.as_ref() == Some(&sight) => {}
             _ => {
+                // What was blank only for a moment is of no interest, and holds nothing up.
+                if self.waiting.back().is_some_and(|last| is_blank(&last.sight)) {
+                    self.waiting.pop_back();
+                }
                 if self.waiting.len() == WAITING {
                     self.waiting.pop_front();
                 }
@@ -100,6 +108,11 @@ impl Eye {
         };
         same.then_some(sight)
     }
+}
+
+/// No file, or nothing in it.
+fn is_blank(sight: &Sight) -> bool {
+    sight.as_ref().map_or(true, |text| text.text.trim().is_empty())
 }
 
 #[cfg(test)]
@@ -237,15 +250,30 @@ mod tests {
         let mut scene = Scene::new("a");
         fs::remove_file(scene.eye.path()).unwrap();
         assert_eq!(scene.look(1), None);
+        assert_eq!(scene.look(200), None);
         scene.overwrite("b");
-        assert_eq!(scene.look(1), None);
+        assert_eq!(scene.look(1), None, "the absence holds nothing up");
         assert_eq!(scene.look(20).as_deref(), Some("b"));
         fs::remove_file(scene.eye.path()).unwrap();
         assert_eq!(scene.look(1), None);
-        assert_eq!(scene.look(20).as_deref(), Some("!"));
+        assert_eq!(scene.look(249), None);
+        assert_eq!(scene.look(1).as_deref(), Some("!"));
         scene.overwrite("b");
         assert_eq!(scene.look(1), None);
         assert_eq!(scene.look(20).as_deref(), Some("b"), "its return is news");
+    }
+
+    #[test]
+    fn a_writer_that_rests_between_emptying_and_filling_is_waited_for() {
+        let mut scene = Scene::new("a");
+        scene.overwrite("");
+        assert_eq!([scene.look(1), scene.look(100), scene.look(100)], [None, None, None]);
+        scene.overwrite("b");
+        assert_eq!(scene.look(1), None);
+        assert_eq!(scene.look(20).as_deref(), Some("b"));
+        scene.overwrite(" \n");
+        assert_eq!([scene.look(1), scene.look(249)], [None, None]);
+        assert_eq!(scene.look(1).as_deref(), Some(" \n"), "it is meant to be empty");
     }
 
     #[test]

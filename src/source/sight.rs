@@ -44,6 +44,10 @@ pub struct Held {
 /// Two readings so far apart that agree are of a file that nobody is writing.
 pub const SETTLES: Duration = Duration::from_millis(20);
 
+/// An empty file, or none, is mostly one that somebody is about to write: only after so long is it believed. A writer on a busy
+/// machine can rest for a while between emptying a file and filling it.
+pub const VANISHES: Duration = Duration::from_millis(250);
+
 /// Reads what stands at a path, at most `limit` bytes of it.
 pub fn read(path: &Path, limit: usize) -> (Sight, Option<Held>) {
     match open(path) {
