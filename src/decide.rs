@@ -11,7 +11,7 @@ use crate::config::service::{ServiceId, VersionId};
 use crate::context::{RequestContext, RequestFacts, TargetingKey, VisitorChange};
 use crate::flag::{ErrorCode, FlagId, Reason, Resolution, VariantId};
 use crate::route::RouteId;
-use crate::snapshot::{ForwardPlan, Plan, Snapshot, Unusable};
+use crate::snapshot::{ForwardPlan, Plan, Snapshot, Unusable, VersionPlan};
 
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,14 +114,9 @@ pub fn decide(snapshot: &Snapshot, facts: &RequestFacts<'_>, now: i64, fresh: u1
             None => Resolved::NOT_FOUND,
         })
         .collect();
-    let target = plan.forward.as_ref().map(|forward| target(forward, resolved.first()));
-    Decision {
-        route: Some(route),
-        target,
-        resolved,
-        keyed: key.is_some(),
-        visitor: key.and_then(|key| key.visitor),
-    }
+    let keyed = key.is_some();
+    let target = plan.forward.as_ref().map(|forward| target(forward, resolved.first(), keyed));
+    Decision { route: Some(route), target, resolved, keyed, visitor: key.and_then(|key| key.visitor) }
 }
 
 /// The request's targeting key as the route asks for it; none when no flag of the route reads it.
@@ -149,12 +144,21 @@ pub fn request_context<'a>(
     RequestContext::new(facts, &snapshot.readers, key.map(|key| &*key.value), route, now)
 }
 
+/// Whether a version flag picked nothing for want of a targeting key: then its own default variant is nobody's choice for this
+/// request, and the service's default version serves.
+pub fn lacks_key(plan: &VersionPlan, flag: &Resolved, keyed: bool) -> bool {
+    !keyed && plan.reads_key && flag.reason == Reason::Default
+}
+
 /// The version that the route's version flag names, or the default and why.
-fn target(forward: &ForwardPlan, flag: Option<&Resolved>) -> Target {
+fn target(forward: &ForwardPlan, flag: Option<&Resolved>, keyed: bool) -> Target {
     let serve = |version, trouble| Target { service: forward.service, version, trouble };
     let Some((plan, flag)) = forward.version.as_ref().zip(flag) else {
         return serve(forward.default, None);
     };
+    if lacks_key(plan, flag, keyed) {
+        return serve(forward.default, None);
+    }
     let trouble = match (flag.error, flag.variant) {
         (Some(ErrorCode::FlagNotFound), _) => Some(Trouble::MissingFlag),
         (Some(_), _) => Some(Trouble::EvaluationError),
@@ -260,6 +264,24 @@ mod tests {
         let decision = decide(&snapshot, &facts(&snapshot, "/", &fields), 0, 0);
         assert_eq!(decision.target.unwrap().trouble, Some(Trouble::MissingFlag));
         assert_eq!(decision.resolved[0], Resolved::NOT_FOUND);
+    }
+
+    #[test]
+    fn without_a_key_the_default_version_serves_whatever_the_flags_own_default_is() {
+        let flags = r#"{"flags":{"v":{"state":"ENABLED","variants":{"canary":"canary","stable":"stable"},"defaultVariant":"canary",
+            "targeting":{"if":[{"==":[{"var":"header.x-canary"},"always"]},"canary",{"fractional":[["canary",1]]}]}},
+            "n":{"state":"ENABLED","variants":{"canary":"canary"},"defaultVariant":"canary","targeting":{"if":[{"var":"header.x-a"},"canary"]}}}}"#;
+        let served = |flag: &str, fields: &[(&str, &str)]| {
+            let snapshot = snapshot("", &format!("    version: {{flag: {flag}}}"), flags);
+            let fields = headers(fields);
+            let target = decide(&snapshot, &facts(&snapshot, "/", &fields), 0, 0).target.unwrap();
+            assert_eq!(target.trouble, None);
+            snapshot.config.version(target.service, target.version).name.to_string()
+        };
+        assert_eq!(served("v", &[]), "stable");
+        assert_eq!(served("v", &[("cookie", "uid=ada")]), "canary");
+        assert_eq!(served("v", &[("x-canary", "always")]), "canary", "its rule picked it without a key");
+        assert_eq!(served("n", &[]), "canary", "it reads no key: its own default is meant");
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::flag::{Flag, VariantId};
 pub struct VersionPlan {
     /// By variant.
     pub by_variant: Vec<Result<VersionId, Unusable>>,
+    /// Whether the flag's rule can read the targeting key.
+    pub reads_key: bool,
 }
 
 /// Why a variant's value names no version.
@@ -31,7 +33,7 @@ impl VersionPlan {
         problems: &mut Vec<Problem>,
     ) -> VersionPlan {
         let Some(definition) = flag.and_then(|flag| flag.definition.as_ref()) else {
-            return VersionPlan { by_variant: Vec::new() };
+            return VersionPlan { by_variant: Vec::new(), reads_key: false };
         };
         let by_variant: Vec<_> =
             definition.variants.iter().map(|(_, value)| version_of(value, rule, service)).collect();
@@ -59,7 +61,8 @@ impl VersionPlan {
                     .map(|known| format!("did you mean `{known}`?")),
             });
         }
-        VersionPlan { by_variant }
+        let reads_key = flag.is_some_and(|flag| flag.reads.targeting_key || flag.reads.everything);
+        VersionPlan { by_variant, reads_key }
     }
 
     /// The version that a variant names.

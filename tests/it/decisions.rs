@@ -94,6 +94,23 @@ fn a_request_without_a_key_gets_the_default_version() {
 }
 
 #[test]
+fn without_a_key_a_default_variant_that_names_the_canary_sends_nobody_there() {
+    let shop = Shop::start();
+    let mut flag = split(1);
+    flag["defaultVariant"] = json!("canary");
+    let gateway = shop.gateway(&(one_route("inject: [v],") + BY_USER), json!({"v": flag}));
+    assert_eq!(gateway.get("/").text(), "stable");
+    assert_eq!(shop.stable.last().header("x-flag-v").as_deref(), Some("stable"));
+    assert_eq!(gateway.metrics().sum("flagway_fallbacks_total", &[]), 0.0);
+    let told = crate::support::Client::new(gateway.admin())
+        .post("/api/v1/explain", r#"{"method": "GET", "url": "/"}"#)
+        .host("localhost")
+        .send()
+        .text();
+    assert!(told.contains("`v` picks nothing without a targeting key"), "{told}");
+}
+
+#[test]
 fn a_disabled_flag_is_a_way_of_working_and_warns_nobody() {
     let mut killed = versions(json!({"if": [true, "canary"]}));
     killed["state"] = json!("DISABLED");

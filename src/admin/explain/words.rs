@@ -3,7 +3,7 @@
 use super::Explanation;
 use crate::config::context::KeySource;
 use crate::context::BadRequest;
-use crate::decide::{Decision, Trouble};
+use crate::decide::{Decision, Trouble, lacks_key};
 use crate::flag::Reason;
 use crate::snapshot::Plan;
 
@@ -31,11 +31,14 @@ pub fn decided(told: &Explanation, decision: &Decision, plan: &Plan) -> String {
         return format!("the route `{route}` answers {status} by itself");
     };
     let default = format!("the default version `{version}` serves");
-    let asks = plan.forward.as_ref().is_some_and(|forward| forward.version.is_some());
-    let Some((flag, resolved)) = told.flags.first().zip(decision.resolved.first()).filter(|_| asks) else {
+    let asked = plan.forward.as_ref().and_then(|forward| forward.version.as_ref());
+    let Some((asked, (flag, resolved))) = asked.zip(told.flags.first().zip(decision.resolved.first())) else {
         return format!("{default}: the route `{route}` asks no flag for the version");
     };
     let key = &flag.key;
+    if lacks_key(asked, resolved, decision.keyed) {
+        return format!("{default}: the flag `{key}` picks nothing without a targeting key");
+    }
     match (target.trouble, &flag.variant) {
         (Some(Trouble::MissingFlag), _) => format!("{default}: no source defines the flag `{key}`"),
         (Some(Trouble::EvaluationError), _) => {
