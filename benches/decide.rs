@@ -45,7 +45,7 @@ fn deciding_and_telling(c: &mut Criterion) {
                     decision_headers(
                         &snapshot,
                         &decision,
-                        Attempt { version, why: None },
+                        Attempt { version, why: None, shadow: None },
                         &received,
                         |name, value| {
                             sent.insert(name, value);

@@ -7,6 +7,7 @@
 pub mod context;
 mod decode;
 mod environment;
+pub mod field_path;
 pub mod listener;
 mod markdown;
 mod namespace;
@@ -15,6 +16,7 @@ mod reference;
 pub mod route;
 mod schema;
 pub mod service;
+pub mod shadow;
 mod suggest;
 pub mod tree;
 
@@ -39,6 +41,7 @@ use crate::config::decode::Decoder;
 use crate::config::listener::{Admin, Listener, Probes};
 use crate::config::route::Route;
 use crate::config::service::{Service, ServiceId, Version, VersionId};
+use crate::config::shadow::ShadowLimits;
 use crate::config::tree::{Content, Limits, Node};
 
 /// A whole configuration. Every reference inside it is resolved.
@@ -68,6 +71,8 @@ pub struct Config {
     pub access_log: AccessLog,
     /// Bounds on metrics.
     pub metrics: MetricsLimits,
+    /// Bounds on all shadows together.
+    pub shadows: ShadowLimits,
     /// Worker threads of the gateway; none: one a core.
     pub threads: Option<usize>,
     /// How long a stopping gateway lets requests in flight finish; default 20 s.

@@ -22,6 +22,8 @@ pub struct Decision {
     pub target: Option<Target>,
     /// One for each of the plan's flags, in their order.
     pub resolved: SmallVec<[Resolved; 12]>,
+    /// One for each of the plan's shadows, in their order.
+    pub shadows: SmallVec<[Shadowed; 2]>,
     /// A visitor cookie that the response sets.
     pub visitor: Option<VisitorChange>,
     /// Whether there was a targeting key.
@@ -36,6 +38,17 @@ pub struct Target {
     /// One of its versions.
     pub version: VersionId,
     /// Why the default serves although a flag was asked; none also when a flag said nothing on purpose.
+    pub trouble: Option<Trouble>,
+}
+
+/// What a shadow's flag decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shadowed {
+    /// The flag's outcome.
+    pub resolved: Resolved,
+    /// The version, of the shadow's service, that gets a copy; none: none does.
+    pub version: Option<VersionId>,
+    /// Why none does although the flag was asked.
     pub trouble: Option<Trouble>,
 }
 
@@ -99,6 +112,7 @@ pub fn decide(snapshot: &Snapshot, facts: &RequestFacts<'_>, now: i64, fresh: u1
             route: None,
             target: None,
             resolved: SmallVec::new(),
+            shadows: SmallVec::new(),
             visitor: None,
             keyed: false,
         };
@@ -116,7 +130,15 @@ pub fn decide(snapshot: &Snapshot, facts: &RequestFacts<'_>, now: i64, fresh: u1
         .collect();
     let keyed = key.is_some();
     let target = plan.forward.as_ref().map(|forward| target(forward, resolved.first(), keyed));
-    Decision { route: Some(route), target, resolved, keyed, visitor: key.and_then(|key| key.visitor) }
+    let shadows = SmallVec::new();
+    Decision {
+        route: Some(route),
+        target,
+        resolved,
+        shadows,
+        keyed,
+        visitor: key.and_then(|key| key.visitor),
+    }
 }
 
 /// The request's targeting key as the route asks for it; none when no flag of the route reads it.

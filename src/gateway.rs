@@ -21,6 +21,7 @@ mod proxy;
 mod redirect;
 pub mod server;
 mod services;
+pub mod shadow;
 mod target;
 mod tls;
 pub mod upstream;

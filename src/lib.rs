@@ -12,10 +12,12 @@
 //! - [`route`], matching
 //! - [`context`], what a targeting can see
 //! - [`flag`], definitions, compiled targeting, evaluation
+//! - [`compare`], two answers to one request: how they differ, what is noise
 //! - [`config`], what an operator writes, parsed into types that cannot be wrong
 
 pub mod admin;
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod context;
 pub mod decide;

@@ -10,6 +10,7 @@ pub mod injection;
 pub mod named;
 pub mod plan;
 pub mod revision;
+pub mod shadow;
 pub mod version;
 pub mod wire;
 
@@ -24,6 +25,7 @@ use crate::route::{RouteId, Table};
 pub use named::NamedFlag;
 pub use plan::{ForwardPlan, Plan};
 pub use revision::Revision;
+pub use shadow::ShadowPlan;
 pub use version::{Unusable, VersionPlan};
 
 /// Flags after merging all sources, by key.

@@ -7,6 +7,7 @@ pub mod access_log;
 pub mod handles;
 pub mod metrics;
 pub mod outcome;
+pub mod shadow;
 
 mod bounded;
 #[cfg(test)]
@@ -20,3 +21,4 @@ pub use access_log::AccessLog;
 pub use handles::Handles;
 pub use metrics::{Metrics, Reload};
 pub use outcome::{Attempted, Outcome};
+pub use shadow::{ShadowCounters, ShadowGauges};

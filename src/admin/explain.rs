@@ -187,7 +187,7 @@ impl Explainer<'_> {
             told.service = Some(config.service(target.service).name.to_string());
             told.version = Some(config.version(target.service, target.version).name.to_string());
             told.trouble = target.trouble.map(|trouble| trouble.label().to_owned());
-            let attempt = Attempt { version: target.version, why: None };
+            let attempt = Attempt { version: target.version, why: None, shadow: None };
             decision_headers(self.snapshot, self.decision, attempt, self.facts.headers, |name, value| {
                 told.headers.push((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
             });

@@ -5,6 +5,7 @@ use regex::Regex;
 
 use super::context::KeySource;
 use super::service::{ServiceId, VersionId};
+use super::shadow::ShadowRule;
 use super::{Name, Place};
 
 /// Which requests, and what becomes of them.
@@ -93,6 +94,8 @@ pub struct Forward {
     pub version: Option<VersionRule>,
     /// Flags injected as headers, in the order written, each once.
     pub inject: Vec<FlagName>,
+    /// Copies, in the order written.
+    pub shadows: Vec<ShadowRule>,
     /// Changes of path and host.
     pub rewrite: Rewrite,
     /// Changes of what the service sees; never in the decisions' namespace.
@@ -128,9 +131,11 @@ pub struct Rewrite {
     pub host: Option<Name>,
 }
 
-/// Applied in this order: remove, set, add.
+/// Applied in this order: rename, remove, set, add.
 #[derive(Debug, Clone, Default)]
 pub struct HeaderEdits {
+    /// Every field of the first name gets the second one, in place of what had it.
+    pub rename: Vec<(HeaderName, HeaderName)>,
     /// Every field of that name goes.
     pub remove: Vec<HeaderName>,
     /// One field in place of all of that name.

@@ -20,8 +20,10 @@ pub const DICTIONARY: HeaderName = HeaderName::from_static("flag-decisions");
 pub struct Attempt {
     /// The version it goes to.
     pub version: VersionId,
-    /// Why this is not the version that was decided, as a token: `connect`, `status`; none on the first attempt.
+    /// Why this is not the version that was decided, as a token: `connect`, `status`, `shadow`; none on the first attempt.
     pub why: Option<&'static str>,
+    /// On a copy, the index of its shadow in the plan: `version` is one of that shadow's service.
+    pub shadow: Option<usize>,
 }
 
 /// Calls `set` with each field to set on the request of an attempt. `received` are the request's own fields, for baggage.
@@ -147,12 +149,12 @@ mod tests {
     }
 
     fn first(version: VersionId) -> Attempt {
-        Attempt { version, why: None }
+        Attempt { version, why: None, shadow: None }
     }
 
     /// The default, after the decided version could not be reached.
     fn second(_: VersionId) -> Attempt {
-        Attempt { version: VersionId(0), why: Some("connect") }
+        Attempt { version: VersionId(0), why: Some("connect"), shadow: None }
     }
 
     #[test]

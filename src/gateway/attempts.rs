@@ -99,7 +99,7 @@ impl Attempts {
 
     /// How the current attempt tells of itself.
     pub fn attempt(&self) -> Attempt {
-        Attempt { version: self.version, why: self.fallback.map(|fallback| fallback.why) }
+        Attempt { version: self.version, why: self.fallback.map(|fallback| fallback.why), shadow: None }
     }
 
     /// Turns to the default version; false when that is the one that failed.
@@ -158,7 +158,7 @@ mod tests {
     fn a_version_without_endpoints_is_passed_over_at_once() {
         let mut attempts = attempts(CANARY);
         assert_eq!(next(&mut attempts, &[1], &[]), Some(1));
-        assert_eq!(attempts.attempt(), Attempt { version: STABLE, why: Some("no_endpoint") });
+        assert_eq!(attempts.attempt(), Attempt { version: STABLE, why: Some("no_endpoint"), shadow: None });
         assert_eq!(attempts.count, 1);
     }
 

@@ -97,6 +97,7 @@ mod tests {
             head.append_header(field, text).unwrap();
         }
         let edits = HeaderEdits {
+            rename: Vec::new(),
             remove: vec![name("server"), name("x-flag-v")],
             set: vec![(name("x-a"), value("3")), (name("x-flag-v"), value("canary"))],
             add: vec![(name("x-a"), value("4")), (name("x_flag.other"), value("1"))],

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::shadow::Shadows;
 use super::upstream::Upstreams;
 use crate::config::Problem;
 use crate::snapshot::Snapshot;
@@ -17,6 +18,8 @@ pub struct Live {
     pub handles: Handles,
     /// What serves.
     pub upstreams: Upstreams,
+    /// What copies of requests are sent by, and what is known of them.
+    pub shadows: Shadows,
     /// What upstreams need and do not have: files that cannot be used.
     unusable: Vec<Problem>,
 }
@@ -33,7 +36,14 @@ impl Live {
         for problem in &problems {
             tracing::error!(key = problem.key, "{}", problem.found);
         }
-        Live { handles: Handles::resolve(metrics, &snapshot), upstreams, unusable: problems, snapshot }
+        let shadows = Shadows::default();
+        Live {
+            handles: Handles::resolve(metrics, &snapshot),
+            upstreams,
+            shadows,
+            unusable: problems,
+            snapshot,
+        }
     }
 
     /// What is wrong with what is live: names that lead nowhere, files that upstreams need and cannot use.

@@ -3,6 +3,7 @@
 use super::caching::CachePlan;
 use super::injection::Injections;
 use super::named::{NamedFlag, named_flags};
+use super::shadow::ShadowPlan;
 use super::version::VersionPlan;
 use crate::config::route::{Action, Route};
 use crate::config::service::{ServiceId, VersionId};
@@ -20,6 +21,8 @@ pub struct Plan {
     pub reads_key: bool,
     /// The route's flags, each once: the version's first, then the injected ones in the order written.
     pub flags: Vec<NamedFlag>,
+    /// The route's shadows, in the order written. Their flags are not among [`Plan::flags`]: what they decide, no user sees.
+    pub shadows: Vec<ShadowPlan>,
     /// None: the route answers by itself.
     pub forward: Option<ForwardPlan>,
     /// What is done to answers for the sake of shared caches.
@@ -56,6 +59,7 @@ impl Plan {
                 key_rules,
                 reads_key: false,
                 flags: Vec::new(),
+                shadows: Vec::new(),
                 forward: None,
                 caching: CachePlan::none(),
             };
@@ -73,6 +77,6 @@ impl Plan {
         let caching = CachePlan::build(route.caching, known(), readers, reads_key.then_some(&key_rules));
         let forward =
             Some(ForwardPlan { service: forward.service, default: service.default, version, injections });
-        Plan { key_rules, reads_key, flags: planned, forward, caching }
+        Plan { key_rules, reads_key, flags: planned, shadows: Vec::new(), forward, caching }
     }
 }

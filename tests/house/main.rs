@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use source::Source;
 
 /// The rooms, highest first: what stands higher may use what stands lower. `main.rs` and `lib.rs` stand above them all.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 14] = [
     "cli",
     "admin",
     "rollout",
@@ -22,11 +22,12 @@ const ROOMS: [&str; 13] = [
     "route",
     "context",
     "flag",
+    "compare",
     "config",
 ];
 
 /// No clock, no I/O and no randomness in these: time and fresh bits are arguments.
-const PURE: [&str; 6] = ["decide", "snapshot", "route", "context", "flag", "config"];
+const PURE: [&str; 7] = ["decide", "snapshot", "route", "context", "flag", "compare", "config"];
 
 /// What a pure room names nowhere but in tests. A `*` stands for any rest of a name.
 const IMPURE: [&str; 16] = [

@@ -11,6 +11,7 @@ use super::scalar::{choice, duration, integer, path};
 use super::service::{Names, SERVICE, services};
 use super::{Decoder, Elsewhere, Item};
 use crate::config::reference::{Object, Type, default, optional, required};
+use crate::config::shadow::ShadowLimits;
 use crate::config::tree::Node;
 use crate::config::{AccessLog, Config, LogTarget, MetricsLimits, Paths};
 
@@ -150,6 +151,7 @@ pub fn file(root: &Node, decoder: &mut Decoder<'_>, hash: String) -> Option<Conf
         paths: paths?,
         access_log: access_log?,
         metrics: metrics?,
+        shadows: ShadowLimits::default(),
         threads,
         shutdown_grace: shutdown_grace?,
         hash,

@@ -53,6 +53,7 @@ pub fn edits(item: &Item<'_>, decoder: &mut Decoder<'_>, injection: &Injection) 
     let add = fields.get("add", decoder, |item, decoder| pairs(item, decoder, injection));
     let remove = fields.get("remove", decoder, |item, decoder| decoder.list(item, name));
     Some(HeaderEdits {
+        rename: Vec::new(),
         remove: remove.unwrap_or_default(),
         set: set.unwrap_or_default(),
         add: add.unwrap_or_default(),

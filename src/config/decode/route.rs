@@ -190,6 +190,7 @@ fn forward(
         service: service?,
         version,
         inject: inject.unwrap_or_default(),
+        shadows: Vec::new(),
         rewrite: rewrite.unwrap_or_default(),
         request_headers: request_headers.unwrap_or_default(),
         response_headers: response_headers.unwrap_or_default(),

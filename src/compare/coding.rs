@@ -1,0 +1,1 @@
+//! Decodes `Content-Encoding`, within a bound on what comes out.

@@ -1,0 +1,1 @@
+//! Two JSON values, field by field.
