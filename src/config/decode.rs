@@ -14,6 +14,7 @@ pub mod matches;
 pub mod route;
 pub mod scalar;
 pub mod service;
+pub mod version;
 
 use std::path::Path;
 
