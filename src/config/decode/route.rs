@@ -1,10 +1,13 @@
 //! Decodes routes: a match, an action, and what flags decide about it.
 
+use http::Method;
+
 use super::context::{KEY_SOURCE, key_sources};
 use super::headers::{EDITS, authority, edits, host, http_path, pairs};
 use super::matches::{MATCH, matches, prefix};
 use super::scalar::{choice, integer, name, shown, status, text};
 use super::service::{Names, service_named};
+use super::shadow::{SHADOW, shadows};
 use super::version::{VERSION_RULE, flag_name, version_rule};
 use super::{Decoder, Item};
 use crate::config::reference::{Object, Rule, Type, default, optional, required};
@@ -28,6 +31,7 @@ pub static ROUTE: Object = Object {
             "The flag that names the version; always the default version if absent.",
         ),
         optional("inject", Type::List(&Type::FlagKey), "Flags that travel to the service as headers."),
+        optional("shadows", Type::List(&Type::Object(&SHADOW)), "Copies of its requests, as flags decide."),
         optional("rewrite", Type::Object(&REWRITE), "Changes path and host on the way to the service."),
         optional("request_headers", Type::Object(&EDITS), "Changes what the service sees."),
         optional("response_headers", Type::Object(&EDITS), "Changes what the client sees."),
@@ -49,6 +53,7 @@ pub static ROUTE: Object = Object {
             &[
                 "version",
                 "inject",
+                "shadows",
                 "rewrite",
                 "request_headers",
                 "response_headers",
@@ -58,7 +63,7 @@ pub static ROUTE: Object = Object {
             "service",
         ),
     ],
-    later: &["shadows"],
+    later: &[],
 };
 
 pub static REWRITE: Object = Object {
@@ -129,7 +134,8 @@ pub fn routes(item: &Item<'_>, decoder: &mut Decoder<'_>, around: &Surroundings<
         });
         let matches = fields.get("match", decoder, |item, decoder| matches(item, decoder, around.paths));
         let is_prefix = matches.as_ref().is_none_or(|matches| matches!(matches.path, PathPattern::Prefix(_)));
-        let forward = forward(&mut fields, decoder, around, is_prefix);
+        let methods = matches.as_ref().map_or(&[][..], |matches| &matches.methods);
+        let forward = forward(&mut fields, decoder, around, is_prefix, methods);
         let redirect = fields.get("redirect", decoder, |item, decoder| redirect(item, decoder, is_prefix));
         let respond =
             fields.get("respond", decoder, |item, decoder| respond(item, decoder, around.injection));
@@ -155,11 +161,14 @@ fn forward(
     decoder: &mut Decoder<'_>,
     around: &Surroundings<'_>,
     is_prefix: bool,
+    methods: &[Method],
 ) -> Option<Forward> {
     let service = fields.get("service", decoder, |item, decoder| service_named(item, decoder, around.names));
     let version =
         fields.get("version", decoder, |item, decoder| version_rule(item, decoder, around.names, service));
     let inject = fields.get("inject", decoder, inject);
+    let shadows =
+        fields.get("shadows", decoder, |item, decoder| shadows(item, decoder, around, service, methods));
     let rewrite = fields.get("rewrite", decoder, |item, decoder| rewrite(item, decoder, is_prefix));
     let request_headers =
         fields.get("request_headers", decoder, |item, decoder| edits(item, decoder, around.injection));
@@ -169,7 +178,7 @@ fn forward(
         service: service?,
         version,
         inject: inject.unwrap_or_default(),
-        shadows: Vec::new(),
+        shadows: shadows.unwrap_or_default(),
         rewrite: rewrite.unwrap_or_default(),
         request_headers: request_headers.unwrap_or_default(),
         response_headers: response_headers.unwrap_or_default(),
