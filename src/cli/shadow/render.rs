@@ -17,7 +17,7 @@ const VALUE: usize = 13;
 /// The whole text.
 pub fn render(reports: &[ShadowReport]) -> String {
     if reports.is_empty() {
-        return "no route has a shadow; `shadows: [{flag: ..}]` in a route gives it one\n".to_owned();
+        return "there is no shadow to tell of: no route has `shadows: [{flag: ..}]`, or no variant names a version\n".to_owned();
     }
     let mut out = String::new();
     for report in reports {
@@ -234,7 +234,7 @@ latency                    p50       p95       p99
              \x20 sent       0, answered 0\n\
              \x20 compared   0\n"
         );
-        assert!(render(&[]).starts_with("no route has a shadow"));
+        assert!(render(&[]).starts_with("there is no shadow"));
     }
 
     #[test]
