@@ -4,14 +4,17 @@
 
 pub mod baggage;
 pub mod headers;
+mod shadow;
 
 use smallvec::SmallVec;
 
 use crate::config::service::{ServiceId, VersionId};
 use crate::context::{RequestContext, RequestFacts, TargetingKey, VisitorChange};
-use crate::flag::{ErrorCode, FlagId, Reason, Resolution, VariantId};
+use crate::flag::{ErrorCode, FlagId, FlagSet, Reason, Resolution, VariantId};
 use crate::route::RouteId;
-use crate::snapshot::{ForwardPlan, Plan, Snapshot, Unusable, VersionPlan};
+use crate::snapshot::{ForwardPlan, NamedFlag, Plan, Snapshot, Unusable};
+
+pub use shadow::Shadowed;
 
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,18 +44,7 @@ pub struct Target {
     pub trouble: Option<Trouble>,
 }
 
-/// What a shadow's flag decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shadowed {
-    /// The flag's outcome.
-    pub resolved: Resolved,
-    /// The version, of the shadow's service, that gets a copy; none: none does.
-    pub version: Option<VersionId>,
-    /// Why none does although the flag was asked.
-    pub trouble: Option<Trouble>,
-}
-
-/// Flag trouble: it sends a request to the default version, is counted and logged.
+/// Flag trouble: it sends a request to the default version, or a copy nowhere; it is counted and logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Trouble {
     /// No source defines the flag.
@@ -81,6 +73,15 @@ impl Trouble {
     }
 }
 
+impl From<Unusable> for Trouble {
+    fn from(why: Unusable) -> Trouble {
+        match why {
+            Unusable::WrongType => Trouble::WrongType,
+            Unusable::UnknownVersion => Trouble::UnknownVersion,
+        }
+    }
+}
+
 /// A flag's outcome. Without a flag id it is FLAG_NOT_FOUND.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resolved {
@@ -97,6 +98,10 @@ pub struct Resolved {
 impl Resolved {
     const NOT_FOUND: Resolved =
         Resolved { flag: None, variant: None, reason: Reason::Error, error: Some(ErrorCode::FlagNotFound) };
+
+    fn of(flag: &NamedFlag, flags: &FlagSet, context: &RequestContext<'_>) -> Resolved {
+        flag.id.map_or(Resolved::NOT_FOUND, |id| flags.evaluate(id, context).into())
+    }
 }
 
 impl From<Resolution> for Resolved {
@@ -120,17 +125,11 @@ pub fn decide(snapshot: &Snapshot, facts: &RequestFacts<'_>, now: i64, fresh: u1
     let plan = snapshot.plan(route);
     let key = targeting_key(plan, facts, now, fresh);
     let context = request_context(snapshot, facts, route, key.as_ref(), now);
-    let resolved: SmallVec<_> = plan
-        .flags
-        .iter()
-        .map(|flag| match flag.id {
-            Some(id) => snapshot.flags.evaluate(id, &context).into(),
-            None => Resolved::NOT_FOUND,
-        })
-        .collect();
+    let flags = &snapshot.flags;
+    let resolved: SmallVec<_> = plan.flags.iter().map(|flag| Resolved::of(flag, flags, &context)).collect();
     let keyed = key.is_some();
     let target = plan.forward.as_ref().map(|forward| target(forward, resolved.first(), keyed));
-    let shadows = SmallVec::new();
+    let shadows = plan.shadows.iter().map(|shadow| Shadowed::by(shadow, flags, &context, keyed)).collect();
     Decision {
         route: Some(route),
         target,
@@ -141,17 +140,18 @@ pub fn decide(snapshot: &Snapshot, facts: &RequestFacts<'_>, now: i64, fresh: u1
     }
 }
 
-/// The request's targeting key as the route asks for it; none when no flag of the route reads it.
+/// The request's targeting key as the route asks for it; none when no flag of the route and none of its shadows reads it. Nobody is
+/// minted for the sake of a shadow.
 pub fn targeting_key<'a>(
     plan: &Plan,
     facts: &RequestFacts<'a>,
     now: i64,
     fresh: u128,
 ) -> Option<TargetingKey<'a>> {
-    if !plan.reads_key {
+    if !plan.asks_key() {
         return None;
     }
-    plan.key_rules.resolve(facts, true, now, fresh)
+    plan.key_rules.resolve(facts, plan.reads_key, now, fresh)
 }
 
 /// The context in which a route's flags are evaluated.
@@ -166,10 +166,10 @@ pub fn request_context<'a>(
     RequestContext::new(facts, &snapshot.readers, key.map(|key| &*key.value), route, now)
 }
 
-/// Whether a version flag picked nothing for want of a targeting key: then its own default variant is nobody's choice for this
-/// request, and the service's default version serves.
-pub fn lacks_key(plan: &VersionPlan, flag: &Resolved, keyed: bool) -> bool {
-    !keyed && plan.reads_key && flag.reason == Reason::Default
+/// Whether a flag that reads the targeting key picked nothing for want of one: then its own default variant is nobody's choice for
+/// this request. The service's default version serves, and nothing is copied.
+pub fn lacks_key(reads_key: bool, flag: &Resolved, keyed: bool) -> bool {
+    !keyed && reads_key && flag.reason == Reason::Default
 }
 
 /// The version that the route's version flag names, or the default and why.
@@ -178,21 +178,26 @@ fn target(forward: &ForwardPlan, flag: Option<&Resolved>, keyed: bool) -> Target
     let Some((plan, flag)) = forward.version.as_ref().zip(flag) else {
         return serve(forward.default, None);
     };
-    if lacks_key(plan, flag, keyed) {
+    if lacks_key(plan.reads_key, flag, keyed) {
         return serve(forward.default, None);
     }
-    let trouble = match (flag.error, flag.variant) {
-        (Some(ErrorCode::FlagNotFound), _) => Some(Trouble::MissingFlag),
-        (Some(_), _) => Some(Trouble::EvaluationError),
-        // Disabled, or no default variant: a way of working, not a fault.
-        (None, None) => None,
-        (None, Some(variant)) => match plan.of(variant) {
-            Ok(version) => return serve(version, None),
-            Err(Unusable::WrongType) => Some(Trouble::WrongType),
-            Err(Unusable::UnknownVersion) => Some(Trouble::UnknownVersion),
-        },
-    };
-    serve(forward.default, trouble)
+    match named(flag, |variant| plan.of(variant)) {
+        Ok(version) => serve(version.unwrap_or(forward.default), None),
+        Err(trouble) => serve(forward.default, Some(trouble)),
+    }
+}
+
+/// What a flag's variant names, looked up by `of`. None: disabled, or no default variant, which is a way of working, not a fault.
+fn named<V>(
+    flag: &Resolved,
+    of: impl FnOnce(VariantId) -> Result<V, Unusable>,
+) -> Result<Option<V>, Trouble> {
+    match (flag.error, flag.variant) {
+        (Some(ErrorCode::FlagNotFound), _) => Err(Trouble::MissingFlag),
+        (Some(_), _) => Err(Trouble::EvaluationError),
+        (None, None) => Ok(None),
+        (None, Some(variant)) => Ok(Some(of(variant)?)),
+    }
 }
 
 #[cfg(test)]

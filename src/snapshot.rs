@@ -8,6 +8,7 @@ pub mod caching;
 pub mod fixture;
 pub mod injection;
 pub mod named;
+mod naming;
 pub mod plan;
 pub mod revision;
 pub mod shadow;
@@ -23,10 +24,11 @@ use crate::flag::{Entry, Flag, FlagSet, Slot};
 use crate::route::{RouteId, Table};
 
 pub use named::NamedFlag;
+pub use naming::Unusable;
 pub use plan::{ForwardPlan, Plan};
 pub use revision::Revision;
 pub use shadow::ShadowPlan;
-pub use version::{Unusable, VersionPlan};
+pub use version::VersionPlan;
 
 /// Flags after merging all sources, by key.
 pub type Definitions = BTreeMap<Arc<str>, Entry>;

@@ -251,10 +251,12 @@ impl FlagDetail {
     }
 }
 
-/// The routes that ask a flag, in the order in which they are tried.
+/// The routes that ask a flag, for themselves or for a shadow, in the order in which they are tried.
 fn routes(snapshot: &Snapshot, flag: FlagId) -> Vec<String> {
     let asks = |route: &&crate::route::RouteId| {
-        snapshot.plan(**route).flags.iter().any(|planned| planned.id == Some(flag))
+        let plan = snapshot.plan(**route);
+        let shadows = plan.shadows.iter().map(|shadow| &shadow.flag);
+        plan.flags.iter().chain(shadows).any(|planned| planned.id == Some(flag))
     };
     let order = snapshot.routes.order().iter().filter(asks);
     order.map(|route| snapshot.config.routes[route.0].name.to_string()).collect()

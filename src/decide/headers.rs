@@ -1,7 +1,7 @@
 //! The fields that tell a service behind the door what was decided, for one attempt.
 //!
-//! The route's version flag tells the version that this very attempt goes to; all other flags never change between
-//! attempts. Values were made when the snapshot was built: here they are only picked and joined.
+//! The route's version flag tells the version that this very attempt goes to, a copy included; all other flags never change
+//! between attempts. Values were made when the snapshot was built: here they are only picked and joined.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -37,10 +37,16 @@ pub fn decision_headers(
     let Some(plan) = decision.route.map(|route| snapshot.plan(route)) else { return };
     let Some(forward) = &plan.forward else { return };
     let injection = &snapshot.config.injection;
+    let shadow = attempt.shadow.and_then(|shadow| plan.shadows.get(shadow));
+    let abroad = shadow.filter(|shadow| shadow.service != forward.service);
     let told = || {
         forward.injections.flags.iter().filter_map(move |injected| {
             let resolved = decision.resolved.get(injected.flag)?;
-            Some((injected, resolved, wire(forward, injected, resolved, attempt)?))
+            let wire = match abroad {
+                Some(shadow) if !injected.versions.is_empty() => shadow.told.get(attempt.version.0),
+                _ => wire(forward, injected, resolved, attempt),
+            };
+            Some((injected, resolved, wire?))
         })
     };
     if injection.headers {
@@ -54,7 +60,8 @@ pub fn decision_headers(
         let mut text = String::with_capacity(64 * forward.injections.flags.len() + 32);
         for (injected, resolved, wire) in told() {
             push_member(&mut text, injected, resolved, wire, attempt, || {
-                &snapshot.config.version(forward.service, attempt.version).name
+                let service = shadow.map_or(forward.service, |shadow| shadow.service);
+                &snapshot.config.version(service, attempt.version).name
             });
         }
         text.push_str("*rev=\"");
@@ -91,7 +98,7 @@ fn wire<'a>(
     }
 }
 
-/// `key=item;v="variant";r=reason`, and for the version flag after a fallback `;served="stable";why=connect`.
+/// `key=item;v="variant";r=reason`, and for the version flag after a fallback or on a copy `;served="stable";why=connect`.
 fn push_member<'a>(
     text: &mut String,
     injected: &InjectedFlag,

@@ -1,8 +1,8 @@
 //! The flags that a route names, looked up.
 
-use crate::config::route::Forward;
+use crate::config::route::{FlagName, Forward};
 use crate::config::{Name, Problem, ProblemKind, Severity, suggest};
-use crate::flag::{FlagId, FlagSet};
+use crate::flag::{Flag, FlagId, FlagSet};
 use crate::route::RouteId;
 
 /// One of them.
@@ -12,6 +12,37 @@ pub struct NamedFlag {
     pub key: Name,
     /// None: no such flag, which is reported and answers FLAG_NOT_FOUND.
     pub id: Option<FlagId>,
+}
+
+impl NamedFlag {
+    /// Looks a flag up that the configuration names at `key`. One that is missing is pushed onto `problems`, with what happens `until` it is defined.
+    pub(super) fn find(
+        name: &FlagName,
+        key: String,
+        until: &str,
+        flags: &FlagSet,
+        problems: &mut Vec<Problem>,
+    ) -> NamedFlag {
+        let id = flags.find(&name.key);
+        if id.is_none() {
+            problems.push(Problem {
+                kind: ProblemKind::MissingFlag,
+                severity: Severity::Warning,
+                place: Some(name.place.clone()),
+                key,
+                found: format!("no source defines the flag `{}`", name.key),
+                expected: Some(format!("a flag that is defined; until then {until}")),
+                fix: suggest(&name.key, flags.iter().map(|(_, flag)| &*flag.key))
+                    .map(|known| format!("did you mean `{known}`?")),
+            });
+        }
+        NamedFlag { key: name.key.clone(), id }
+    }
+
+    /// The flag, where a source defines it.
+    pub fn of<'a>(&self, flags: &'a FlagSet) -> Option<&'a Flag> {
+        self.id.map(|id| flags.get(id))
+    }
 }
 
 /// Each flag once, the version's first.
@@ -28,20 +59,13 @@ pub fn named_flags(
         if planned.iter().any(|flag| flag.key == name.key) {
             continue;
         }
-        let found = flags.find(&name.key);
-        if found.is_none() {
-            problems.push(Problem {
-                kind: ProblemKind::MissingFlag,
-                severity: Severity::Warning,
-                place: Some(name.place.clone()),
-                key: format!("routes[{}].{key}", id.0),
-                found: format!("no source defines the flag `{}`", name.key),
-                expected: Some("a flag that is defined; until then the default version serves".to_owned()),
-                fix: suggest(&name.key, flags.iter().map(|(_, flag)| &*flag.key))
-                    .map(|known| format!("did you mean `{known}`?")),
-            });
-        }
-        planned.push(NamedFlag { key: name.key.clone(), id: found });
+        let key = format!("routes[{}].{key}", id.0);
+        planned.push(NamedFlag::find(name, key, "the default version serves", flags, problems));
     }
     planned
+}
+
+/// Whether a flag's rule can read the targeting key.
+pub(super) fn reads_key(flag: &Flag) -> bool {
+    flag.reads.targeting_key || flag.reads.everything
 }

@@ -2,7 +2,7 @@
 
 use super::caching::CachePlan;
 use super::injection::Injections;
-use super::named::{NamedFlag, named_flags};
+use super::named::{NamedFlag, named_flags, reads_key};
 use super::shadow::ShadowPlan;
 use super::version::VersionPlan;
 use crate::config::route::{Action, Route};
@@ -17,7 +17,7 @@ use crate::route::RouteId;
 pub struct Plan {
     /// Where the targeting key comes from.
     pub key_rules: KeyRules,
-    /// Whether any flag of the route reads the targeting key: only then is a visitor minted.
+    /// Whether any of [`Plan::flags`] reads the targeting key: only then is a visitor minted.
     pub reads_key: bool,
     /// The route's flags, each once: the version's first, then the injected ones in the order written.
     pub flags: Vec<NamedFlag>,
@@ -65,18 +65,26 @@ impl Plan {
             };
         };
         let planned = named_flags(id, forward, flags, problems);
-        let known = || planned.iter().filter_map(|flag| flag.id).map(|id| flags.get(id));
-        let reads_key = known().any(|flag| flag.reads.targeting_key || flag.reads.everything);
+        let known = || planned.iter().filter_map(|flag| flag.of(flags));
+        let reads_key = known().any(reads_key);
         let service = config.service(forward.service);
         let version = forward.version.as_ref().map(|rule| {
-            let flag = planned.first().and_then(|flag| flag.id).map(|id| flags.get(id));
+            let flag = planned.first().and_then(|flag| flag.of(flags));
             VersionPlan::build(&route.name, rule, flag, service, problems)
         });
         let injections =
             Injections::build(config, id, route, forward, version.as_ref(), &planned, flags, problems);
         let caching = CachePlan::build(route.caching, known(), readers, reads_key.then_some(&key_rules));
+        let shadows = forward.shadows.iter().enumerate();
+        let shadows =
+            shadows.map(|rule| ShadowPlan::build(config, id, forward, rule, flags, problems)).collect();
         let forward =
             Some(ForwardPlan { service: forward.service, default: service.default, version, injections });
-        Plan { key_rules, reads_key, flags: planned, shadows: Vec::new(), forward, caching }
+        Plan { key_rules, reads_key, flags: planned, shadows, forward, caching }
+    }
+
+    /// Whether anything is decided by the targeting key: a flag of the route, or one of its shadows.
+    pub fn asks_key(&self) -> bool {
+        self.reads_key || self.shadows.iter().any(|shadow| shadow.reads_key)
     }
 }

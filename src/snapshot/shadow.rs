@@ -1,10 +1,16 @@
 //! Which version gets a copy, for each variant of a shadow's flag.
+//!
+//! The flag is none of the route's own: it is not injected, no cache is told of it, and no visitor is minted for it.
 
-use super::named::NamedFlag;
-use super::version::Unusable;
+use super::named::{NamedFlag, reads_key};
+use super::naming::{Naming, Unusable, versions};
 use super::wire::Wire;
-use crate::config::service::{ServiceId, VersionId};
-use crate::flag::VariantId;
+use crate::config::route::Forward;
+use crate::config::service::{Service, ServiceId, VersionId};
+use crate::config::shadow::ShadowRule;
+use crate::config::{Config, Injection, Problem};
+use crate::flag::{FlagSet, VariantId};
+use crate::route::RouteId;
 
 /// One shadow of a route.
 #[derive(Debug)]
@@ -22,9 +28,58 @@ pub struct ShadowPlan {
     pub told: Vec<Wire>,
 }
 
+/// The value that always means: no copy.
+const NONE: &str = "none";
+
 impl ShadowPlan {
+    /// Works out a route's shadow, by its index; what does not fit together is pushed onto `problems`.
+    pub fn build(
+        config: &Config,
+        route: RouteId,
+        forward: &Forward,
+        (index, rule): (usize, &ShadowRule),
+        flags: &FlagSet,
+        problems: &mut Vec<Problem>,
+    ) -> ShadowPlan {
+        let key = format!("routes[{}].shadows[{index}].flag", route.0);
+        let named = NamedFlag::find(&rule.flag, key, "nothing is copied", flags, problems);
+        let flag = named.of(flags);
+        let service = config.service(rule.service);
+        let naming = Naming {
+            asker: format!("a shadow of the route `{}`", config.routes[route.0].name),
+            flag: &rule.flag,
+            service,
+            names: names(service),
+            values: rule.values.as_deref(),
+            values_key: "shadows[].values",
+        };
+        ShadowPlan {
+            by_variant: naming.by_variant(flag, problems),
+            reads_key: flag.is_some_and(reads_key),
+            service: rule.service,
+            told: told(forward, rule, service),
+            flag: named,
+        }
+    }
+
     /// The version that a variant names; `None` inside: no copy.
     pub fn of(&self, variant: VariantId) -> Result<Option<VersionId>, Unusable> {
         self.by_variant.get(variant.0 as usize).copied().unwrap_or(Err(Unusable::UnknownVersion))
     }
+}
+
+/// A version called `none` cannot be named: the word is taken.
+fn names(service: &Service) -> Vec<(&str, Option<VersionId>)> {
+    let versions = versions(service).filter(|(name, _)| *name != NONE);
+    versions.map(|(name, version)| (name, Some(version))).chain([(NONE, None)]).collect()
+}
+
+/// No variant of the route's version flag stands for a version of another service: its name is told. It counts against no
+/// budget, or a shadow would change what originals tell.
+fn told(forward: &Forward, rule: &ShadowRule, service: &Service) -> Vec<Wire> {
+    let Some(version) = forward.version.as_ref().filter(|_| rule.service != forward.service) else {
+        return Vec::new();
+    };
+    let folded = Injection::fold(&version.flag.key);
+    versions(service).map(|(name, _)| Wire::new(&folded, name, &name.into())).collect()
 }

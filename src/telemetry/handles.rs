@@ -11,7 +11,7 @@ use crate::config::Name;
 use crate::config::service::VersionId;
 use crate::decide::{Decision, Resolved, Trouble};
 use crate::flag::Reason;
-use crate::snapshot::{Plan, Snapshot};
+use crate::snapshot::{NamedFlag, Plan, Snapshot};
 use prometheus::Histogram;
 
 /// Resolved once a snapshot is published.
@@ -19,6 +19,7 @@ use prometheus::Histogram;
 pub struct Handles {
     requests: Bounded<4>,
     evaluations: Bounded<3>,
+    shadow_evaluations: Bounded<3>,
     fallbacks: Bounded<3>,
     gateway_seconds: Histogram,
     upstream_seconds: Histogram,
@@ -38,6 +39,8 @@ struct RouteCells {
     versions: Vec<VersionCells>,
     /// As the plan's flags.
     flags: Vec<FlagCells>,
+    /// As the plan's shadows.
+    shadows: Vec<ShadowCells>,
     /// As [`Trouble::ALL`].
     troubles: Vec<(Cell, Arc<Limiter>)>,
     failure_lines: Arc<Limiter>,
@@ -59,6 +62,13 @@ struct FlagCells {
     variants: Vec<(Name, [Cell; Reason::ALL.len()])>,
 }
 
+/// A shadow's flag. Copies are counted by whoever sends them.
+#[derive(Debug)]
+struct ShadowCells {
+    flag: FlagCells,
+    trouble_lines: Arc<Limiter>,
+}
+
 /// The route of requests that have none.
 const NO_ROUTE: &str = "none";
 
@@ -77,15 +87,17 @@ impl Handles {
         Handles {
             requests: metrics.requests.clone(),
             evaluations: metrics.evaluations.clone(),
+            shadow_evaluations: metrics.shadows.evaluations.clone(),
             fallbacks: metrics.fallbacks.clone(),
             gateway_seconds: metrics.gateway_seconds.clone(),
             upstream_seconds: metrics.upstream_seconds.clone(),
             routes,
-            unmatched: RouteCells::new(metrics, NO_ROUTE.into(), "".into(), &[], Vec::new()),
+            unmatched: RouteCells::new(metrics, NO_ROUTE.into(), "".into(), &[], Vec::new(), Vec::new()),
         }
     }
 
-    /// Counts evaluations and flag trouble of a decision: once a request, when it was decided.
+    /// Counts evaluations and flag trouble of a decision: once a request, when it was decided. Those of shadows count apart: no user is
+    /// exposed to what they say.
     pub fn decided(&self, decision: &Decision) {
         let Some(route) = decision.route.and_then(|route| self.routes.get(route.0)) else { return };
         for (flag, resolved) in route.flags.iter().zip(&decision.resolved) {
@@ -93,6 +105,12 @@ impl Handles {
         }
         if let Some(trouble) = decision.target.and_then(|target| target.trouble) {
             route.trouble(&self.fallbacks, trouble);
+        }
+        for (shadow, shadowed) in route.shadows.iter().zip(&decision.shadows) {
+            shadow.flag.count(&self.shadow_evaluations, &shadowed.resolved);
+            if let Some(trouble) = shadowed.trouble {
+                shadow.trouble(&route.name, trouble);
+            }
         }
     }
 
@@ -119,13 +137,13 @@ impl RouteCells {
             .flat_map(|service| &service.versions)
             .map(|version| version.name.clone())
             .collect();
-        let flags = plan.flags.iter().map(|flag| {
-            let definition = flag.id.and_then(|id| snapshot.flags.get(id).definition.as_ref());
-            let variants = definition.iter().flat_map(|definition| &definition.variants);
-            FlagCells::new(metrics, flag.key.clone(), variants.map(|(name, _)| name.clone()))
+        let flags = plan.flags.iter().map(|flag| FlagCells::of(&metrics.evaluations, snapshot, flag));
+        let shadows = plan.shadows.iter().map(|shadow| ShadowCells {
+            flag: FlagCells::of(&metrics.shadows.evaluations, snapshot, &shadow.flag),
+            trouble_lines: metrics.limiters.get(&format!("{name} {}", shadow.flag.key), "shadow"),
         });
         let service = service.map_or_else(|| "".into(), |service| service.name.clone());
-        RouteCells::new(metrics, name.clone(), service, &versions, flags.collect())
+        RouteCells::new(metrics, name.clone(), service, &versions, flags.collect(), shadows.collect())
     }
 
     fn new(
@@ -134,6 +152,7 @@ impl RouteCells {
         service: Name,
         versions: &[Name],
         flags: Vec<FlagCells>,
+        shadows: Vec<ShadowCells>,
     ) -> RouteCells {
         let nobody: Name = "".into();
         let version = |version: &Name| VersionCells {
@@ -148,6 +167,7 @@ impl RouteCells {
         RouteCells {
             versions: versions.iter().chain([&nobody]).map(version).collect(),
             flags,
+            shadows,
             troubles: Trouble::ALL.into_iter().map(trouble).collect(),
             failure_lines: metrics.limiters.get(&name, "version"),
             name,
@@ -208,18 +228,28 @@ impl RouteCells {
 /// The label `from` of a fallback that a flag is to blame for.
 const FROM_FLAG: &str = "flag";
 
+impl ShadowCells {
+    fn trouble(&self, route: &str, trouble: Trouble) {
+        if let Some(held_back) = self.trouble_lines.pass(uptime()) {
+            let (flag, why) = (&*self.flag.key, trouble.label());
+            tracing::warn!(route, flag, why, held_back, "flag trouble: nothing is copied");
+        }
+    }
+}
+
 impl FlagCells {
-    fn new(metrics: &Metrics, key: Name, variants: impl Iterator<Item = Name>) -> FlagCells {
-        let variants = variants.chain(["".into()]).map(|variant| {
-            let cells =
-                Reason::ALL.map(|reason| Cell::new(&metrics.evaluations, [&key, &variant, reason.label()]));
+    fn of(counters: &Bounded<3>, snapshot: &Snapshot, flag: &NamedFlag) -> FlagCells {
+        let definition = flag.of(&snapshot.flags).and_then(|flag| flag.definition.as_ref());
+        let variants = definition.iter().flat_map(|definition| &definition.variants);
+        let variants = variants.map(|(name, _)| name.clone()).chain(["".into()]).map(|variant| {
+            let cells = Reason::ALL.map(|reason| Cell::new(counters, [&flag.key, &variant, reason.label()]));
             (variant, cells)
         });
-        FlagCells { variants: variants.collect(), key }
+        FlagCells { variants: variants.collect(), key: flag.key.clone() }
     }
 
     fn count(&self, counters: &Bounded<3>, resolved: &Resolved) {
-        let none = self.variants.len() - 1; // `new` puts one there.
+        let none = self.variants.len() - 1; // `of` puts one there.
         let index = resolved.variant.map_or(none, |variant| none.min(variant.0 as usize));
         let (variant, cells) = &self.variants[index];
         let reason = resolved.reason;

@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use super::bounded::Bounded;
 use super::limiter::Limiters;
 use super::rare::Rare;
+use super::shadow::ShadowMetrics;
 use crate::config::ProblemKind;
 use crate::decide::Trouble;
 use crate::flag::Reason;
@@ -37,6 +38,7 @@ pub struct Metrics {
     pub(super) gateway_seconds: Histogram,
     pub(super) upstream_seconds: Histogram,
     pub(super) access_log_dropped: IntCounter,
+    pub(super) shadows: ShadowMetrics,
     /// Not metrics, but bounded with them and as long-lived.
     pub(super) limiters: Limiters,
     reloads: [IntCounter; 3],
@@ -71,7 +73,11 @@ impl Metrics {
             "Requests sent to the default version because a flag (from=\"flag\") or another version failed.",
         );
         let whys = FAILURES.len() + Trouble::ALL.len();
-        let seconds = histogram(&registry);
+        let seconds = histogram(
+            &registry,
+            "flagway_request_seconds",
+            "Seconds of a request: waiting for the upstream, and the rest of it in the gateway.",
+        );
         let reloads =
             counters(&registry, "flagway_reloads_total", "Changes on disk by what became of them.", "result");
         let build_info =
@@ -111,6 +117,7 @@ impl Metrics {
             gateway_seconds: seconds.with_label_values(&["gateway"]),
             upstream_seconds: seconds.with_label_values(&["upstream"]),
             access_log_dropped,
+            shadows: ShadowMetrics::new(&registry, max_series),
             limiters: Limiters::new(max_series),
             reloads: ["published", "unchanged", "refused"].map(|result| reloads.with_label_values(&[result])),
             snapshot_info: gauges(
@@ -170,12 +177,14 @@ impl Metrics {
     }
 }
 
-fn histogram(registry: &Registry) -> HistogramVec {
-    let opts = HistogramOpts::new(
-        "flagway_request_seconds",
-        "Seconds of a request: waiting for the upstream, and the rest of it in the gateway.",
-    );
-    registered(registry, HistogramVec::new(opts.buckets(SECONDS.to_vec()), &["part"]))
+/// Seconds, by part of whatever takes them.
+pub(super) fn histogram(registry: &Registry, name: &str, help: &str) -> HistogramVec {
+    let opts = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+    registered(registry, HistogramVec::new(opts, &["part"]))
+}
+
+pub(super) fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    registered(registry, IntGauge::new(name, help))
 }
 
 fn counters(registry: &Registry, name: &str, help: &str, label: &str) -> IntCounterVec {

@@ -11,7 +11,7 @@ use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::bounded::cut;
 use super::{Outcome, access_log::Line};
-use crate::decide::{Decision, Resolved};
+use crate::decide::{Decision, Resolved, Shadowed};
 use crate::snapshot::{Plan, Snapshot};
 
 /// Bytes of the texts that a client chooses.
@@ -75,7 +75,12 @@ impl Serialize for Record<'_> {
             map.serialize_entry("fallback", why)?;
         }
         if let Some((decision, plan)) = self.planned() {
-            map.serialize_entry("flags", &Flags { snapshot, plan, resolved: &decision.resolved })?;
+            if !decision.resolved.is_empty() {
+                map.serialize_entry("flags", &Flags { snapshot, plan, resolved: &decision.resolved })?;
+            }
+            if decision.shadows.iter().any(|shadow| shadow.version.is_some()) {
+                map.serialize_entry("shadows", &Shadows { snapshot, plan, decided: &decision.shadows })?;
+            }
         }
         map.serialize_entry("revision", snapshot.revision.as_str())?;
         if let Some(hash) = self.key_hash {
@@ -96,9 +101,9 @@ impl Serialize for Record<'_> {
 }
 
 impl Record<'_> {
-    /// The decision and its route's plan, when that has flags.
+    /// The decision and its route's plan.
     fn planned(&self) -> Option<(&Decision, &Plan)> {
-        let decision = self.decision.filter(|decision| !decision.resolved.is_empty())?;
+        let decision = self.decision?;
         Some((decision, self.snapshot.plan(decision.route?)))
     }
 }
@@ -131,6 +136,22 @@ struct Flag<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     variant: Option<&'a str>,
     reason: &'static str,
+}
+
+/// `["<version>"]`: what copies were asked for, sent or not.
+struct Shadows<'a> {
+    snapshot: &'a Snapshot,
+    plan: &'a Plan,
+    decided: &'a [Shadowed],
+}
+
+impl Serialize for Shadows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let named = self.plan.shadows.iter().zip(self.decided).filter_map(|(shadow, decided)| {
+            Some(&*self.snapshot.config.version(shadow.service, decided.version?).name)
+        });
+        serializer.collect_seq(named)
+    }
 }
 
 /// Text that is made while it is written.

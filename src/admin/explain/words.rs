@@ -36,7 +36,7 @@ pub fn decided(told: &Explanation, decision: &Decision, plan: &Plan) -> String {
         return format!("{default}: the route `{route}` asks no flag for the version");
     };
     let key = &flag.key;
-    if lacks_key(asked, resolved, decision.keyed) {
+    if lacks_key(asked.reads_key, resolved, decision.keyed) {
         return format!("{default}: the flag `{key}` picks nothing without a targeting key");
     }
     match (target.trouble, &flag.variant) {
