@@ -51,7 +51,17 @@ pub enum Kind {
 impl Kind {
     /// Its token: `changed`.
     pub fn label(self) -> &'static str {
-        todo!()
+        match self {
+            Kind::Changed => "changed",
+            Kind::Format => "format",
+            Kind::Type => "type",
+            Kind::Missing => "missing",
+            Kind::Added => "added",
+            Kind::Order => "order",
+            Kind::Shorter => "shorter",
+            Kind::Longer => "longer",
+            Kind::Slower => "slower",
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! An [`Item`] is a node with the type that its table demands; a reader makes a value of it or reports why not. Readers go on
 //! after a problem, so that all are told at once; what they return then no longer matters, as a problem refuses the whole file.
 
+pub mod compare;
 pub mod context;
 pub mod fields;
 pub mod file;
@@ -14,6 +15,8 @@ pub mod matches;
 pub mod route;
 pub mod scalar;
 pub mod service;
+pub mod shadow;
+pub mod version;
 
 use std::path::Path;
 

@@ -64,6 +64,10 @@ pub enum Type {
         min: u64,
         max: u64,
     },
+    /// Of all there is: a number with a percent sign.
+    Share,
+    /// Not negative.
+    Number,
     Text,
     /// Of a service, version, route, listener: letters, digits, `.`, `_`, `-`; at most 128.
     Name,
@@ -83,6 +87,10 @@ pub enum Type {
     Method,
     /// One of these, or any final status if none is named.
     Status(&'static [u16]),
+    /// What can differ between two answers.
+    FieldPath,
+    /// A field of a JSON body.
+    Pointer,
     /// Host name or IP address, without port.
     Host,
     /// Host with or without a port.
@@ -142,6 +150,8 @@ impl Type {
             Type::Duration { zero: false } => "duration above zero",
             Type::Duration { zero: true } => "duration",
             Type::Size { min, max } => return format!("size, {} to {}", size(*min), size(*max)),
+            Type::Share => "share",
+            Type::Number => "number from 0",
             Type::Text => "text",
             Type::Name => "name",
             Type::FlagKey => "flag key",
@@ -156,6 +166,8 @@ impl Type {
             Type::CookieName => "cookie name",
             Type::Method => "method",
             Type::Status([]) => "status",
+            Type::FieldPath => "field path",
+            Type::Pointer => "JSON pointer",
             Type::Host => "host",
             Type::Authority => "host with or without port",
             Type::HostPattern => "host pattern",
@@ -183,6 +195,8 @@ impl Type {
             Type::Size { min, max } => {
                 format!("a size such as `512B`, `4KiB` or `16MiB`, from {} to {}", size(*min), size(*max))
             }
+            Type::Share => "a share such as `10%` or `0.5%`, from 0% to 100%".into(),
+            Type::Number => "a number from 0, such as `0.01`".into(),
             Type::Text => "text".into(),
             Type::Name => "a name: letters, digits, `.`, `_` and `-`, at most 128".into(),
             Type::FlagKey => "the key of a flag".into(),
@@ -198,6 +212,13 @@ impl Type {
             Type::Method => "a method, in upper case: `GET`, `POST`, ..".into(),
             Type::Status([]) => "a status from 200 to 599".into(),
             Type::Status(allowed) => one_of(&allowed.iter().map(u16::to_string).collect::<Vec<_>>()),
+            Type::FieldPath => {
+                "`status`, `latency`, `body`, `header:<name>`, or a JSON pointer such as `/items/*/price`"
+                    .into()
+            }
+            Type::Pointer => {
+                "a JSON pointer such as `/items/*/price`, where `*` stands for any one name or index".into()
+            }
             Type::Host => "a host name or IP address, without port".into(),
             Type::Authority => "a host name or IP address, with or without a port".into(),
             Type::HostPattern => {

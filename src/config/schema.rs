@@ -101,6 +101,8 @@ fn value(is: &'static Type, definitions: &mut Map<String, Value>) -> Value {
             {"type": "integer", "minimum": min, "maximum": max},
             {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *([kKmMgG]i?)?[bB]?$"},
         ]})),
+        Type::Share => pattern(r"^[0-9]+(\.[0-9]+)?%$"),
+        Type::Number => environment(json!({"type": "number", "minimum": 0})),
         Type::Text | Type::Regex | Type::Path => json!({"type": "string"}),
         Type::FlagKey | Type::Attribute => json!({"type": "string", "minLength": 1}),
         Type::Name => pattern("^[A-Za-z0-9._-]{1,128}$"),
@@ -112,6 +114,10 @@ fn value(is: &'static Type, definitions: &mut Map<String, Value>) -> Value {
         Type::Method => pattern("^[A-Z0-9!#$%&'*+.^_`|~-]+$"),
         Type::Status([]) => environment(json!({"type": "integer", "minimum": 200, "maximum": 599})),
         Type::Status(allowed) => environment(json!({"enum": allowed})),
+        Type::FieldPath => {
+            pattern(r"^(status|latency|body|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+|(/([^/~]|~[01])*)+)$")
+        }
+        Type::Pointer => pattern("^(/([^/~]|~[01])*)+$"),
         Type::Host => pattern(r"^([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])$"),
         Type::Authority => pattern(r"^([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$"),
         Type::HostPattern => pattern(r"^(\*\.)?([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])$"),

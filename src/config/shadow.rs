@@ -46,6 +46,11 @@ pub struct ShadowRule {
     pub place: Place,
 }
 
+impl ShadowRule {
+    /// The value of a flag, and the word among [`ShadowRule::values`], that means no copy; a version of that name cannot be named.
+    pub const NONE: &str = "none";
+}
+
 /// What makes a write safe to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SafeWrites {

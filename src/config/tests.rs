@@ -1,6 +1,7 @@
 //! What an operator sees: files that parse into what they say, and what holds for every file.
 
 mod errors;
+mod shadows;
 
 use std::path::Path;
 use std::time::Duration;
@@ -75,6 +76,7 @@ fn what_is_left_out_is_the_default_of_its_type() {
     assert_eq!(config.flags.limits, FlagLimits::default());
     assert_eq!(config.flags.fractional, FractionalVersion::default());
     assert_eq!(format!("{:?}", config.injection), format!("{:?}", Injection::default()));
+    assert_eq!(config.shadows, ShadowLimits::default());
     assert_eq!(config.services[0].versions[0].timeouts, Timeouts::default());
     assert_eq!((config.paths, config.threads), (Paths::Normalised, None));
     assert_eq!(config.access_log.to, LogTarget::Stdout);

@@ -19,8 +19,13 @@ pub trait Fields {
     /// Removes every line of a name.
     fn remove(&mut self, name: &HeaderName);
 
-    /// Applies what an operator configured: remove, set, add. The decision namespace is out of reach.
+    /// Applies what an operator configured: rename, remove, set, add. The decision namespace is out of reach.
     fn edit(&mut self, edits: &HeaderEdits, injection: &Injection) {
+        for (old, new) in &edits.rename {
+            if !injection.reserves(old.as_str()) && !injection.reserves(new.as_str()) {
+                self.rename(old, new);
+            }
+        }
         edits
             .remove
             .iter()
@@ -32,6 +37,15 @@ pub trait Fields {
         for (name, value) in edits.add.iter().filter(|(name, _)| !injection.reserves(name.as_str())) {
             self.add(name, value.clone());
         }
+    }
+
+    /// Moves every line of the old name to the new one. What had the new name goes in any case: whoever trusts the new name as
+    /// the old one's must not find there what a client sent under it.
+    fn rename(&mut self, old: &HeaderName, new: &HeaderName) {
+        let values: Vec<HeaderValue> = self.all().get_all(old).iter().cloned().collect();
+        self.remove(old);
+        self.remove(new);
+        values.into_iter().for_each(|value| self.add(new, value));
     }
 
     /// Removes every field of the decision namespace.
@@ -106,6 +120,56 @@ mod tests {
         let expected = [("x-a", "3"), ("x-a", "4"), ("x-flag-v", "stable")];
         let mut found = lines(&head);
         found.sort();
+        assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn renaming_moves_every_line_and_leaves_none_that_had_the_new_name() {
+        let table: [(&[(&str, &str)], &[(&str, &str)]); 4] = [
+            (&[("x-old", "1"), ("x-old", "2")], &[("x-new", "1"), ("x-new", "2")]),
+            (&[("x-old", "1"), ("x-new", "forged")], &[("x-new", "1")]),
+            (&[("x-new", "forged")], &[]),
+            (&[("x-flag-v", "stable"), ("x-other", "1")], &[("x-flag-v", "stable"), ("x-other", "1")]),
+        ];
+        let edits = HeaderEdits {
+            rename: vec![
+                (name("x-old"), name("x-new")),
+                (name("x-flag-v"), name("x-mine")),
+                (name("x-other"), name("x_flag_v")),
+            ],
+            ..HeaderEdits::default()
+        };
+        for (before, after) in table {
+            let mut head = RequestHeader::build("GET", b"/", None).unwrap();
+            for (field, text) in before {
+                head.append_header(field.to_string(), *text).unwrap();
+            }
+            head.edit(&edits, &Injection::default());
+            let mut found = lines(&head);
+            found.sort();
+            let expected = after.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            assert_eq!(found, expected.collect::<Vec<_>>(), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_renamed_can_be_replaced_and_removed() {
+        let mut head = RequestHeader::build("GET", b"/", None).unwrap();
+        head.append_header("Authorization", "Bearer user").unwrap();
+        head.append_header("x-trace", "1").unwrap();
+        let edits = HeaderEdits {
+            rename: vec![
+                (name("authorization"), name("x-original-authorization")),
+                (name("x-trace"), name("x-parent")),
+            ],
+            remove: vec![name("x-parent")],
+            set: vec![(name("authorization"), value("Bearer shadow"))],
+            add: Vec::new(),
+        };
+        head.edit(&edits, &Injection::default());
+        let mut found = lines(&head);
+        found.sort();
+        let expected = [("authorization", "Bearer shadow"), ("x-original-authorization", "Bearer user")];
         assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 

@@ -9,9 +9,9 @@ use super::listener::{ADMIN, Binds, LISTENER, PROBES, admin, listeners, probes};
 use super::route::{ROUTE, Surroundings, routes};
 use super::scalar::{choice, duration, integer, path};
 use super::service::{Names, SERVICE, services};
+use super::shadow::{LIMITS, limits};
 use super::{Decoder, Elsewhere, Item};
 use crate::config::reference::{Object, Type, default, optional, required};
-use crate::config::shadow::ShadowLimits;
 use crate::config::tree::Node;
 use crate::config::{AccessLog, Config, LogTarget, MetricsLimits, Paths};
 
@@ -44,6 +44,7 @@ pub static ROOT: Object = Object {
         ),
         default("access_log", Type::Object(&ACCESS_LOG), "{}", "One JSON line a request."),
         default("metrics", Type::Object(&METRICS), "{}", "Bounds on metrics."),
+        default("shadows", Type::Object(&LIMITS), "{}", "Bounds on all shadows together."),
         optional("threads", Type::Integer { min: 1, max: 1024 }, "Worker threads; one a core if absent."),
         default("shutdown", Type::Object(&SHUTDOWN), "{}", "How the gateway stops."),
     ],
@@ -117,6 +118,7 @@ pub fn file(root: &Node, decoder: &mut Decoder<'_>, hash: String) -> Option<Conf
     });
     let access_log = fields.get("access_log", decoder, access_log);
     let metrics = fields.get("metrics", decoder, metrics);
+    let shadows = fields.get("shadows", decoder, limits);
     let threads = fields.get("threads", decoder, integer);
     let shutdown_grace = fields.get("shutdown", decoder, |item, decoder| {
         let mut fields = decoder.fields(item)?;
@@ -151,7 +153,7 @@ pub fn file(root: &Node, decoder: &mut Decoder<'_>, hash: String) -> Option<Conf
         paths: paths?,
         access_log: access_log?,
         metrics: metrics?,
-        shadows: ShadowLimits::default(),
+        shadows: shadows?,
         threads,
         shutdown_grace: shutdown_grace?,
         hash,

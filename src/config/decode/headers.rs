@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use http::{HeaderName, HeaderValue};
 
-use super::scalar::{bad, shown, text};
+use super::scalar::{as_written, bad, shown, text};
 use super::{Decoder, Item};
 use crate::config::reference::{Object, Rule, Type, optional};
 use crate::config::route::HeaderEdits;
@@ -26,9 +26,14 @@ const FRAMING: [&str; 9] = [
 
 pub static EDITS: Object = Object {
     title: "Header edits",
-    doc: "What is done to the headers of a request or response. Applied in this order: remove, set, add. Headers that \
-          frame a message (`host`, `content-length`, `connection`, ..) and those of decisions cannot be edited.",
+    doc: "What is done to the headers of a request or response. Applied in this order: rename, remove, set, add. Headers \
+          that frame a message (`host`, `content-length`, `connection`, ..) and those of decisions cannot be edited.",
     keys: &[
+        optional(
+            "rename",
+            Type::Map(&Type::HeaderName, &Type::HeaderName),
+            "New names by old ones. What had the new name before is gone, even where nothing has the old one.",
+        ),
         optional(
             "set",
             Type::Map(&Type::HeaderName, &Type::HeaderValue),
@@ -41,7 +46,7 @@ pub static EDITS: Object = Object {
         ),
         optional("remove", Type::List(&Type::HeaderName), "Removes every field of that name."),
     ],
-    rules: &[Rule::AtLeastOne(&["set", "add", "remove"])],
+    rules: &[Rule::AtLeastOne(&["rename", "set", "add", "remove"])],
     later: &[],
 };
 
@@ -49,14 +54,38 @@ pub static EDITS: Object = Object {
 pub fn edits(item: &Item<'_>, decoder: &mut Decoder<'_>, injection: &Injection) -> Option<HeaderEdits> {
     let mut fields = decoder.fields(item)?;
     let name = |item: &Item<'_>, decoder: &mut Decoder<'_>| editable(item, decoder, injection);
+    let rename = fields.get("rename", decoder, |item, decoder| renames(item, decoder, injection));
     let set = fields.get("set", decoder, |item, decoder| pairs(item, decoder, injection));
     let add = fields.get("add", decoder, |item, decoder| pairs(item, decoder, injection));
     let remove = fields.get("remove", decoder, |item, decoder| decoder.list(item, name));
     Some(HeaderEdits {
-        rename: Vec::new(),
+        rename: rename.unwrap_or_default(),
         remove: remove.unwrap_or_default(),
         set: set.unwrap_or_default(),
         add: add.unwrap_or_default(),
+    })
+}
+
+/// Old names and new ones. Each name stands once: else it would matter which is renamed first.
+fn renames(
+    item: &Item<'_>,
+    decoder: &mut Decoder<'_>,
+    injection: &Injection,
+) -> Option<Vec<(HeaderName, HeaderName)>> {
+    let mut seen: Vec<HeaderName> = Vec::new();
+    let mut name = |item: &Item<'_>, decoder: &mut Decoder<'_>| {
+        let name = editable(item, decoder, injection)?;
+        if seen.contains(&name) {
+            let problem = item.problem(format!("the header `{name}` is renamed twice"));
+            let problem = problem.with_expected("each header once, as an old name or as a new one");
+            decoder.report(problem.with_fix("leave out one of the two"));
+        }
+        seen.push(name.clone());
+        Some(name)
+    };
+    decoder.map(item, |old, new, decoder| {
+        let (old, new) = (name(old, decoder), name(new, decoder));
+        Some((old?, new?))
     })
 }
 
@@ -81,7 +110,7 @@ pub fn pairs(
     })
 }
 
-fn editable(item: &Item<'_>, decoder: &mut Decoder<'_>, injection: &Injection) -> Option<HeaderName> {
+pub fn editable(item: &Item<'_>, decoder: &mut Decoder<'_>, injection: &Injection) -> Option<HeaderName> {
     let name = header_name(item, decoder)?;
     let (reason, fix) = if injection.reserves(name.as_str()) {
         (
@@ -89,7 +118,7 @@ fn editable(item: &Item<'_>, decoder: &mut Decoder<'_>, injection: &Injection) -
             "choose another name, or another `injection.prefix`",
         )
     } else if name.as_str() == "host" {
-        ("is not edited as a header", "use `rewrite: {host: ..}`")
+        ("is not edited as a header", "use `rewrite: {host: ..}`, for a copy its own `host`")
     } else if FRAMING.contains(&name.as_str()) {
         ("frames the message", "leave it to the gateway")
     } else {
@@ -144,7 +173,12 @@ pub fn authority(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Name> {
         Some((host, port)) if port.parse::<u16>().is_ok_and(|port| port > 0) => host,
         _ => &text,
     };
-    if is_host(host) { Some(Name::from(text.to_ascii_lowercase())) } else { bad(item, decoder, None) }
+    if is_host(host) {
+        return Some(Name::from(text.to_ascii_lowercase()));
+    }
+    let bare = text.split_once("://").map(|(_, rest)| rest.trim_end_matches('/'));
+    let fix = bare.filter(|_| as_written(item)).map(|bare| format!("write `{bare}`"));
+    bad(item, decoder, fix)
 }
 
 /// A host and a port to connect to.
@@ -156,11 +190,7 @@ pub fn address(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<(EndpointHo
     };
     if let Some(rest) = text.split_once("://").map(|(_, rest)| rest) {
         let fix = format!("write `{}`; TLS has its own key `tls`", rest.trim_end_matches('/'));
-        return bad(
-            item,
-            decoder,
-            item.node.scalar().is_some_and(|scalar| scalar.written.is_none()).then_some(fix),
-        );
+        return bad(item, decoder, as_written(item).then_some(fix));
     }
     let Some(port) = port.parse::<u16>().ok().filter(|port| *port > 0) else {
         return bad(item, decoder, None);
@@ -180,12 +210,7 @@ pub fn address(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<(EndpointHo
 pub fn http_path(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Name> {
     let text = text(item, decoder)?;
     if !text.starts_with('/') {
-        let fix = item
-            .node
-            .scalar()
-            .is_some_and(|scalar| scalar.written.is_none())
-            .then(|| format!("write `/{text}`"));
-        return bad(item, decoder, fix);
+        return bad(item, decoder, as_written(item).then(|| format!("write `/{text}`")));
     }
     if let Some(wrong) = text.chars().find(|c| !c.is_ascii_graphic() || "?#\\\"<>".contains(*c)) {
         let mut bytes = [0; 4];

@@ -1,6 +1,6 @@
 //! Decodes how decisions travel, and guards the names they travel under.
 
-use super::scalar::{bad, boolean, choice, integer, size, text};
+use super::scalar::{as_written, bad, boolean, choice, integer, size, text};
 use super::{Decoder, Elsewhere, Item};
 use crate::config::reference::{Object, Type, default};
 use crate::config::{Injection, Problem, Severity};
@@ -112,8 +112,7 @@ fn prefix(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !text.bytes().all(good) || !text.ends_with('-') || text.starts_with('-') || text.len() > 64 {
         let folded = format!("{}-", Injection::fold(&text).trim_matches('-'));
-        let plain = item.node.scalar().is_some_and(|scalar| scalar.written.is_none());
-        return bad(item, decoder, plain.then(|| format!("write `{folded}`")));
+        return bad(item, decoder, as_written(item).then(|| format!("write `{folded}`")));
     }
     if let Some(name) = NEEDED.iter().find(|name| name.starts_with(&*text)) {
         let problem = item.problem(format!("the prefix `{text}` would take `{name}` from every request"));

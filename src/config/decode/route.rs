@@ -1,18 +1,19 @@
 //! Decodes routes: a match, an action, and what flags decide about it.
 
+use http::Method;
+
 use super::context::{KEY_SOURCE, key_sources};
 use super::headers::{EDITS, authority, edits, host, http_path, pairs};
 use super::matches::{MATCH, matches, prefix};
-use super::scalar::{choice, integer, name, shown, status, text, value, words};
-use super::service::{Names, version_named};
+use super::scalar::{choice, integer, name, shown, status, text};
+use super::service::{Names, service_named};
+use super::shadow::{SHADOW, shadows};
+use super::version::{VERSION_RULE, flag_name, version_rule};
 use super::{Decoder, Item};
-use crate::config::reference::{Object, Rule, Type, default, one_of, optional, required};
+use crate::config::reference::{Object, Rule, Type, default, optional, required};
 use crate::config::route::{
     Action, Caching, FixedResponse, FlagName, Forward, PathPattern, Redirect, RedirectPath, Rewrite, Route,
-    VersionRule,
 };
-use crate::config::service::ServiceId;
-use crate::config::suggest;
 use crate::config::{Injection, Name, Paths, Problem, Severity};
 
 pub static ROUTE: Object = Object {
@@ -30,6 +31,7 @@ pub static ROUTE: Object = Object {
             "The flag that names the version; always the default version if absent.",
         ),
         optional("inject", Type::List(&Type::FlagKey), "Flags that travel to the service as headers."),
+        optional("shadows", Type::List(&Type::Object(&SHADOW)), "Copies of its requests, as flags decide."),
         optional("rewrite", Type::Object(&REWRITE), "Changes path and host on the way to the service."),
         optional("request_headers", Type::Object(&EDITS), "Changes what the service sees."),
         optional("response_headers", Type::Object(&EDITS), "Changes what the client sees."),
@@ -51,6 +53,7 @@ pub static ROUTE: Object = Object {
             &[
                 "version",
                 "inject",
+                "shadows",
                 "rewrite",
                 "request_headers",
                 "response_headers",
@@ -60,25 +63,6 @@ pub static ROUTE: Object = Object {
             "service",
         ),
     ],
-    later: &["shadows"],
-};
-
-pub static VERSION_RULE: Object = Object {
-    title: "Version by flag",
-    doc: "Which version a flag's value names.",
-    keys: &[
-        required(
-            "flag",
-            Type::FlagKey,
-            "The flag; without `values`, its string value is the version's name.",
-        ),
-        optional(
-            "values",
-            Type::Map(&Type::Value, &Type::Name),
-            "Versions by the flag's value: `{true: canary, false: stable}`.",
-        ),
-    ],
-    rules: &[],
     later: &[],
 };
 
@@ -150,7 +134,8 @@ pub fn routes(item: &Item<'_>, decoder: &mut Decoder<'_>, around: &Surroundings<
         });
         let matches = fields.get("match", decoder, |item, decoder| matches(item, decoder, around.paths));
         let is_prefix = matches.as_ref().is_none_or(|matches| matches!(matches.path, PathPattern::Prefix(_)));
-        let forward = forward(&mut fields, decoder, around, is_prefix);
+        let methods = matches.as_ref().map_or(&[][..], |matches| &matches.methods);
+        let forward = forward(&mut fields, decoder, around, is_prefix, methods);
         let redirect = fields.get("redirect", decoder, |item, decoder| redirect(item, decoder, is_prefix));
         let respond =
             fields.get("respond", decoder, |item, decoder| respond(item, decoder, around.injection));
@@ -176,11 +161,14 @@ fn forward(
     decoder: &mut Decoder<'_>,
     around: &Surroundings<'_>,
     is_prefix: bool,
+    methods: &[Method],
 ) -> Option<Forward> {
     let service = fields.get("service", decoder, |item, decoder| service_named(item, decoder, around.names));
     let version =
         fields.get("version", decoder, |item, decoder| version_rule(item, decoder, around.names, service));
     let inject = fields.get("inject", decoder, inject);
+    let shadows =
+        fields.get("shadows", decoder, |item, decoder| shadows(item, decoder, around, service, methods));
     let rewrite = fields.get("rewrite", decoder, |item, decoder| rewrite(item, decoder, is_prefix));
     let request_headers =
         fields.get("request_headers", decoder, |item, decoder| edits(item, decoder, around.injection));
@@ -190,73 +178,11 @@ fn forward(
         service: service?,
         version,
         inject: inject.unwrap_or_default(),
-        shadows: Vec::new(),
+        shadows: shadows.unwrap_or_default(),
         rewrite: rewrite.unwrap_or_default(),
         request_headers: request_headers.unwrap_or_default(),
         response_headers: response_headers.unwrap_or_default(),
     })
-}
-
-fn service_named(item: &Item<'_>, decoder: &mut Decoder<'_>, names: &Names) -> Option<ServiceId> {
-    let text = name(item, decoder)?;
-    if let Some(index) = names.services().position(|name| name == &*text) {
-        return Some(ServiceId(index));
-    }
-    let known: Vec<&str> = names.services().collect();
-    let problem = item.problem(format!("there is no service {}", shown(item)));
-    let problem = problem.with_expected(if known.is_empty() {
-        "a service of `services`".into()
-    } else {
-        one_of(&known)
-    });
-    decoder.report(match suggest(&text, known) {
-        Some(meant) => problem.with_fix(format!("write `{meant}`")),
-        None => problem.with_fix("name one of them, or add the service under `services`"),
-    });
-    None
-}
-
-fn version_rule(
-    item: &Item<'_>,
-    decoder: &mut Decoder<'_>,
-    names: &Names,
-    service: Option<ServiceId>,
-) -> Option<VersionRule> {
-    let mut fields = decoder.fields(item)?;
-    let flag = fields.get("flag", decoder, flag_name);
-    // Without a service that exists, no version can be told wrong.
-    let versions = service.map_or(&[][..], |service| names.versions(service.0));
-    let service = service.and_then(|service| names.services().nth(service.0)).unwrap_or_default();
-    let values = fields.get("values", decoder, |item, decoder| {
-        if item.node.map().is_some_and(<[_]>::is_empty) {
-            let problem = item.problem("no value names a version").with_expected("at least one value");
-            decoder
-                .report(problem.with_fix("remove `values`: then the flag's string value names the version"));
-        }
-        let mut seen: Vec<serde_json::Value> = Vec::new();
-        decoder.map(item, |key, version, decoder| {
-            let flag_value = value(key, decoder);
-            let version = version_named(version, decoder, versions, service);
-            let flag_value = flag_value?;
-            // `1` and `1.0` are one value to a flag.
-            let same = |other: &serde_json::Value| {
-                *other == flag_value || (other.is_number() && other.as_f64() == flag_value.as_f64())
-            };
-            if seen.iter().any(same) {
-                decoder.report(
-                    key.problem(format!("the value `{flag_value}` stands twice"))
-                        .with_expected("each value once"),
-                );
-            }
-            seen.push(flag_value.clone());
-            Some((flag_value, version?))
-        })
-    });
-    Some(VersionRule { flag: flag?, values })
-}
-
-fn flag_name(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<FlagName> {
-    Some(FlagName { key: words(item, decoder)?, place: item.value_place() })
 }
 
 fn inject(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<FlagName>> {

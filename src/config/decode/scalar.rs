@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use super::{Decoder, Item};
 use crate::config::reference::Type;
+use crate::config::shadow::Share;
 use crate::config::suggest;
+use crate::config::tree::Scalar;
 use crate::config::{Name, Problem};
 
 /// Longest duration: ten years.
@@ -105,6 +107,34 @@ pub fn size<T: TryFrom<u64>>(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Opti
     }
 }
 
+/// A part of all: a number with a percent sign.
+pub fn share(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Share> {
+    if let Some(Value::Number(number)) = retyped(item) {
+        return bad(item, decoder, as_written(item).then(|| format!("add the percent sign: `{number}%`")));
+    }
+    let text = text(item, decoder)?;
+    // Rust's own numbers may also begin with a sign or a dot, or be infinite.
+    let number = text.strip_suffix('%').filter(|number| {
+        let part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        number.split_once('.').map_or_else(|| part(number), |(whole, rest)| part(whole) && part(rest))
+    });
+    // Shifted in the text, so that it is the nearest number there is.
+    match number.and_then(|number| format!("{number}e-2").parse::<f64>().ok()) {
+        Some(share) if share <= 1.0 => Some(Share(share)),
+        Some(_) => outside(item, decoder),
+        None => bad(item, decoder, None),
+    }
+}
+
+/// A number that is not negative.
+pub fn number(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<f64> {
+    let Some(Value::Number(number)) = retyped(item) else { return decoder.wrong(item) };
+    match number.as_f64().filter(|number| *number >= 0.0) {
+        Some(number) => Some(number),
+        None => outside(item, decoder),
+    }
+}
+
 /// An address to listen on.
 pub fn bind(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<SocketAddr> {
     if let Some(Value::Number(port)) = retyped(item) {
@@ -127,8 +157,7 @@ pub fn bind(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<SocketAddr> {
         _ if text.parse::<IpAddr>().is_ok() => Some("add a port".into()),
         _ => None,
     };
-    // The fix repeats what was written: not what the environment put in.
-    let fix = fix.filter(|_| item.node.scalar().is_some_and(|scalar| scalar.written.is_none()));
+    let fix = fix.filter(|_| as_written(item));
     bad(item, decoder, fix)
 }
 
@@ -248,6 +277,11 @@ pub fn shown(item: &Item<'_>) -> String {
     format!("`{cut}{dots}`{environment}")
 }
 
+/// Whether a fix may repeat it: what the environment put in may be a secret.
+pub fn as_written(item: &Item<'_>) -> bool {
+    item.node.scalar().is_some_and(|scalar| scalar.written.is_none())
+}
+
 /// What mends a value of the wrong kind.
 pub fn fix_of_kind(item: &Item<'_>) -> Option<String> {
     let Some(scalar) = item.node.scalar() else {
@@ -262,7 +296,9 @@ pub fn fix_of_kind(item: &Item<'_>) -> Option<String> {
         }
         (Type::List(_), _) => Some(format!("write `[{}]`", scalar.shown())),
         (Type::Object(_) | Type::Map(..), _) => None,
-        (Type::Bool | Type::Integer { .. } | Type::Status(_), Value::String(_)) if !scalar.plain => {
+        (Type::Bool | Type::Integer { .. } | Type::Number | Type::Status(_), Value::String(_))
+            if !unquoted(scalar).is_string() =>
+        {
             Some("remove the quotes".into())
         }
         (Type::Bool, Value::String(text)) => match &*text.to_lowercase() {
@@ -270,6 +306,7 @@ pub fn fix_of_kind(item: &Item<'_>) -> Option<String> {
             "no" | "off" => Some("write `false`".into()),
             _ => None,
         },
+        (Type::Bool | Type::Integer { .. } | Type::Number | Type::Status(_), _) => None,
         (_, Value::Bool(_) | Value::Number(_)) => {
             Some(format!("put quotes around it: \"{}\"", scalar.shown()))
         }
@@ -280,10 +317,12 @@ pub fn fix_of_kind(item: &Item<'_>) -> Option<String> {
 /// A scalar's value; what the environment was put into is typed even inside quotes, as `{ }` and `[ ]` demand quotes around it.
 fn retyped(item: &Item<'_>) -> Option<Value> {
     let scalar = item.node.scalar()?;
-    match &scalar.written {
-        Some(_) => Some(crate::config::tree::Scalar { plain: true, ..scalar.clone() }.value()),
-        None => Some(scalar.value()),
-    }
+    Some(if scalar.written.is_some() { unquoted(scalar) } else { scalar.value() })
+}
+
+/// What a scalar would be without its quotes.
+fn unquoted(scalar: &Scalar) -> Value {
+    Scalar { plain: true, ..scalar.clone() }.value()
 }
 
 fn not_its_type<T>(item: &Item<'_>) -> Option<T> {

@@ -2,12 +2,12 @@
 
 use super::headers::{address, host};
 use super::listener::{CERTIFICATE, certificate};
-use super::scalar::{boolean, choice, duration, integer, name, path};
+use super::scalar::{boolean, choice, duration, integer, name, path, shown};
 use super::{Decoder, Item};
 use crate::config::Name;
 use crate::config::reference::{Object, Type, default, one_of, optional, required};
 use crate::config::service::{
-    Endpoint, EndpointHost, Service, Timeouts, UpstreamHttp, UpstreamTls, Version, VersionId,
+    Endpoint, EndpointHost, Service, ServiceId, Timeouts, UpstreamHttp, UpstreamTls, Version, VersionId,
 };
 use crate::config::suggest;
 use crate::config::tree::Node;
@@ -133,9 +133,10 @@ impl Names {
         self.services.iter().map(|(name, _)| &**name)
     }
 
-    /// The versions of the service at an index.
-    pub fn versions(&self, service: usize) -> &[Name] {
-        self.services.get(service).map_or(&[], |(_, versions)| versions)
+    /// The name and the versions of a service; of none, no versions, so that none can be told wrong.
+    pub fn of(&self, service: Option<ServiceId>) -> (&str, &[Name]) {
+        let service = service.and_then(|service| self.services.get(service.0));
+        service.map_or(("", &[]), |(name, versions)| (name, versions))
     }
 }
 
@@ -175,6 +176,26 @@ fn service(key: &Item<'_>, item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option
     Some(Service { name, default: default?, versions: versions?, place: key.place.clone() })
 }
 
+/// A service, by its name.
+pub fn service_named(item: &Item<'_>, decoder: &mut Decoder<'_>, names: &Names) -> Option<ServiceId> {
+    let text = name(item, decoder)?;
+    if let Some(index) = names.services().position(|name| name == &*text) {
+        return Some(ServiceId(index));
+    }
+    let known: Vec<&str> = names.services().collect();
+    let problem = item.problem(format!("there is no service {}", shown(item)));
+    let problem = problem.with_expected(if known.is_empty() {
+        "a service of `services`".into()
+    } else {
+        one_of(&known)
+    });
+    decoder.report(match suggest(&text, known) {
+        Some(meant) => problem.with_fix(format!("write `{meant}`")),
+        None => problem.with_fix("name one of them, or add the service under `services`"),
+    });
+    None
+}
+
 /// A version of a service, by its name.
 pub fn version_named(
     item: &Item<'_>,
@@ -190,8 +211,7 @@ pub fn version_named(
     if let Some(index) = versions.iter().position(|version| *version == text) {
         return Some(VersionId(index));
     }
-    let problem =
-        item.problem(format!("the service `{service}` has no version {}", super::scalar::shown(item)));
+    let problem = item.problem(format!("the service `{service}` has no version {}", shown(item)));
     let problem = problem.with_expected(one_of(versions));
     decoder.report(match suggest(&text, versions.iter().map(|version| &**version)) {
         Some(meant) => problem.with_fix(format!("write `{meant}`")),

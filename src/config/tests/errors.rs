@@ -48,7 +48,6 @@ fn errors_of_keys() {
     insta::assert_snapshot!("unknown_key_like_nothing", errors_after("colour: red\n"));
     insta::assert_snapshot!("missing_key", errors_with("  - name: shop\n    match", "  - match"));
     insta::assert_snapshot!("missing_section", errors("routes: [{name: a, respond: {}}]\n"));
-    insta::assert_snapshot!("later_route_key", errors_after("    shadows: [{flag: x}]\n"));
     insta::assert_snapshot!("later_source", errors_after("flags: {sources: [{etcd: {prefix: /flags/}}]}\n"));
     insta::assert_snapshot!("two_actions", errors_after("    respond: {status: 404}\n"));
     insta::assert_snapshot!("no_action", errors_with("    service: shop\n", ""));
