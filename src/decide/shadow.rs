@@ -2,8 +2,11 @@
 //!
 //! It changes nothing about the original: same context, same targeting key, no visitor of its own.
 
+use http::{HeaderMap, Method};
+
 use super::{Resolved, Trouble, lacks_key, named};
 use crate::config::service::VersionId;
+use crate::config::shadow::{SafeWrites, ShadowRule};
 use crate::context::RequestContext;
 use crate::flag::FlagSet;
 use crate::snapshot::ShadowPlan;
@@ -36,4 +39,14 @@ impl Shadowed {
             Err(trouble) => Shadowed { resolved, version: None, trouble: Some(trouble) },
         }
     }
+}
+
+/// Whether a request may be copied at all: its method is one that is, or something makes its repetition safe. An empty key is none.
+pub fn may_copy(rule: &ShadowRule, method: &Method, headers: &HeaderMap) -> bool {
+    let made_safe = || match &rule.writes {
+        None => false,
+        Some(SafeWrites::KeyedBy(name)) => headers.get(name).is_some_and(|key| !key.is_empty()),
+        Some(SafeWrites::DryRun(_)) => true,
+    };
+    rule.methods.contains(method) || made_safe()
 }

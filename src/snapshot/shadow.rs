@@ -28,9 +28,6 @@ pub struct ShadowPlan {
     pub told: Vec<Wire>,
 }
 
-/// The value that always means: no copy.
-const NONE: &str = "none";
-
 impl ShadowPlan {
     /// Works out a route's shadow, by its index; what does not fit together is pushed onto `problems`.
     pub fn build(
@@ -68,10 +65,10 @@ impl ShadowPlan {
     }
 }
 
-/// A version called `none` cannot be named: the word is taken.
+/// A version of the reserved name cannot be named.
 fn names(service: &Service) -> Vec<(&str, Option<VersionId>)> {
-    let versions = versions(service).filter(|(name, _)| *name != NONE);
-    versions.map(|(name, version)| (name, Some(version))).chain([(NONE, None)]).collect()
+    let versions = versions(service).filter(|(name, _)| *name != ShadowRule::NONE);
+    versions.map(|(name, version)| (name, Some(version))).chain([(ShadowRule::NONE, None)]).collect()
 }
 
 /// No variant of the route's version flag stands for a version of another service: its name is told. It counts against no

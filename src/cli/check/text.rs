@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::report::{Report, Routed, Served};
+use super::report::{Report, Routed, Served, ShadowedBy};
 use crate::cli::output::{BAD, FAINT, GOOD, STRONG, WARN, count, paint, plural, problems};
 use crate::config::{Problem, Severity};
 
@@ -94,6 +94,13 @@ fn write_route(number: usize, route: &Routed, width: usize, out: &mut String) ->
     }
     if !route.inject.is_empty() {
         write!(out, ", injects {}", route.inject.join(", "))?;
+    }
+    for ShadowedBy { flag, service, values } in &route.shadows {
+        let service = if *service == route.to { String::new() } else { format!(" to {service}") };
+        write!(out, ", copies{service} by {}", paint(STRONG, flag))?;
+        if !values.is_empty() {
+            write!(out, " ({})", values.join(", "))?;
+        }
     }
     writeln!(out, " {}", paint(FAINT, format_args!("[{}]", route.name)))
 }

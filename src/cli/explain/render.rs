@@ -47,9 +47,15 @@ fn write(told: &Explanation, out: &mut String) -> std::fmt::Result {
         };
         line(out, "key", &text)?;
     }
+    for shadow in &told.shadows {
+        line(out, "shadow", &shadow.why)?;
+    }
     line(out, "revision", &told.revision)?;
     for flag in &told.flags {
-        write_flag(flag, out)?;
+        write_flag(flag, if flag.decides_version { Some("decides the version") } else { None }, out)?;
+    }
+    for shadow in &told.shadows {
+        write_flag(&shadow.flag, Some("decides a copy"), out)?;
     }
     if !told.headers.is_empty() {
         writeln!(out, "\n{}", paint(STRONG, "sent to the version"))?;
@@ -85,14 +91,12 @@ fn line(out: &mut String, what: &str, value: &str) -> std::fmt::Result {
     writeln!(out, "  {} {value}", paint(FAINT, format_args!("{what:<9}")))
 }
 
-fn write_flag(flag: &ExplainedFlag, out: &mut String) -> std::fmt::Result {
+fn write_flag(flag: &ExplainedFlag, decides: Option<&str>, out: &mut String) -> std::fmt::Result {
     let value = flag.value.as_ref().map_or("no value".to_owned(), ToString::to_string);
     let mut facts: Vec<String> = flag.variant.iter().map(|variant| format!("variant {variant}")).collect();
     facts.push(flag.reason.clone());
     facts.extend(flag.error.clone());
-    if flag.decides_version {
-        facts.push("decides the version".to_owned());
-    }
+    facts.extend(decides.map(str::to_owned));
     let style = if flag.error.is_some() { WARN } else { GOOD };
     let (key, value) = (paint(STRONG, &flag.key), paint(style, value));
     writeln!(out, "\n{key} = {value} {}", paint(FAINT, format_args!("({})", facts.join(", "))))?;
