@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn renaming_moves_every_line_and_leaves_none_that_had_the_new_name() {
-        let table: [(&[(&str, &str)], &[(&str, &str)]); 4] = [
+        type Lines = &'static [(&'static str, &'static str)];
+        let table: [(Lines, Lines); 4] = [
             (&[("x-old", "1"), ("x-old", "2")], &[("x-new", "1"), ("x-new", "2")]),
             (&[("x-old", "1"), ("x-new", "forged")], &[("x-new", "1")]),
             (&[("x-new", "forged")], &[]),

@@ -1,15 +1,15 @@
 //! Every configuration under `conf/` does what its own first lines say.
 //!
 //! Such a line is `#> curl -H 'x-canary: always' /checkout => version=canary x-flag-new-pricing=on`. On its left stands a request
-//! in curl's words; on its right, `version` is the version that served, `status` and `location` are the client's, and any other
-//! name is a header that the version saw (`name=` for one that it did not see).
+//! in curl's words; on its right, `version` is the version that served, `copy` the one that got a copy (`copy=` for none), `status` and
+//! `location` are the client's, and any other name is a header that the version saw (`name=` for one that it did not see).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Client, Curl, Gateway, Setup, Upstream, words};
+use crate::support::{Client, Curl, Gateway, Recorded, Setup, Upstream, eventually, words};
 
 #[test]
 fn every_example_does_what_it_says() {
@@ -56,14 +56,37 @@ fn perform(file: &Path) -> Vec<String> {
     let upstreams = upstreams(&report["runs"]["services"]);
     let gateway = start(folder, &text, &upstreams);
     let address = gateway.traffic();
-    lines
+    let mut wrong: Vec<String> = lines
         .iter()
         .filter_map(|line| {
             ask(&mut Client::new(address), line, &upstreams)
                 .err()
                 .map(|why| format!("{name}: {line}\n    {why}"))
         })
-        .collect()
+        .collect();
+    // No line can wait for what does not come; but a copy that no line expects makes one too many in the end.
+    for (version, upstream) in upstreams.values() {
+        let expected = lines.iter().filter(|line| words(line).contains(&format!("copy={version}"))).count();
+        let copies = received(upstream, Kind::Copy).len();
+        if expected > 0 && copies != expected {
+            wrong.push(format!("{name}: {version} got {copies} copies, {expected} were expected"));
+        }
+    }
+    wrong
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Original,
+    Copy,
+}
+
+/// What an upstream got: originals and copies come in any order.
+fn received(upstream: &Upstream, kind: Kind) -> Vec<Recorded> {
+    let is = |request: &Recorded| {
+        if request.all("x-flagway-shadow").is_empty() { Kind::Original } else { Kind::Copy }
+    };
+    upstream.requests().into_iter().filter(|request| is(request) == kind).collect()
 }
 
 /// A recording upstream for each endpoint, by the address that the example gives it; it is named like its version.
@@ -119,10 +142,16 @@ fn ask(
 ) -> Result<(), String> {
     let words = words(line);
     let arrow = words.iter().position(|word| word == "=>").ok_or("it has no `=>`")?;
-    let before: BTreeMap<&String, usize> =
-        upstreams.iter().map(|(at, (_, upstream))| (at, upstream.count())).collect();
+    let count = |kind| -> BTreeMap<&String, usize> {
+        upstreams.iter().map(|(at, (_, upstream))| (at, received(upstream, kind).len())).collect()
+    };
+    let (originals, copies) = (count(Kind::Original), count(Kind::Copy));
     let response = Curl::parse(&words[..arrow])?.send(client)?;
-    let served = upstreams.iter().find(|(at, (_, upstream))| upstream.count() > before[at]);
+    let served = upstreams.iter().find_map(|(at, (version, upstream))| {
+        let requests = received(upstream, Kind::Original);
+        (requests.len() > originals[at])
+            .then(|| (version, requests.into_iter().next_back().expect("one more")))
+    });
     let expectations = &words[arrow + 1..];
     if expectations.is_empty() {
         return Err("it expects nothing".to_owned());
@@ -131,10 +160,21 @@ fn ask(
         let (name, expected) =
             expectation.split_once('=').ok_or(format!("`{expectation}` is no name=value"))?;
         let found = match name {
-            "version" => served.map(|(_, (version, _))| version.clone()),
+            "version" => served.as_ref().map(|(version, _)| (*version).clone()),
+            "copy" if expected.is_empty() => None,
+            "copy" => {
+                let (at, (_, upstream)) = upstreams
+                    .iter()
+                    .find(|(_, (version, _))| version == expected)
+                    .ok_or(format!("no version is called {expected}"))?;
+                eventually(&format!("the copy of `{line}`"), || {
+                    received(upstream, Kind::Copy).len() > copies[at]
+                });
+                received(upstream, Kind::Copy).last().map(|copy| copy.all("x-flagway-shadow").join(", "))
+            }
             "status" => Some(response.status.to_string()),
             "location" => response.header("location"),
-            _ => served.map(|(_, (_, upstream))| upstream.last().all(name).join(", ")),
+            _ => served.as_ref().map(|(_, request)| request.all(name).join(", ")),
         };
         if found.as_deref().unwrap_or_default() != expected {
             return Err(format!(
