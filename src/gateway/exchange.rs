@@ -13,6 +13,7 @@ use super::drain::InFlight;
 use super::fields::Fields;
 use super::forwarded::Peer;
 use super::live::Live;
+use super::shadow::copying::Copying;
 use crate::config::route::{Action, Forward, Route};
 use crate::context::visitor::set_cookie;
 use crate::decide::Decision;
@@ -35,6 +36,8 @@ pub struct Exchange {
     pub secure: bool,
     pub decision: Option<Decision>,
     pub attempts: Option<Attempts>,
+    /// None: the request has no copies, or none any more.
+    pub copying: Option<Box<Copying>>,
     /// The target for upstreams, where it differs from what was received.
     pub target: Option<Uri>,
     /// Whether the request asks for an answer that pauses as it likes.
@@ -60,6 +63,7 @@ impl Exchange {
             secure: false,
             decision: None,
             attempts: None,
+            copying: None,
             target: None,
             stream: false,
             deadline: None,

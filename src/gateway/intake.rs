@@ -55,7 +55,9 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
                 return Verdict::Answer(Answer::text(StatusCode::BAD_REQUEST, "bad path\n"));
             };
             exchange.target = target;
-            exchange.stream = asks_for_a_stream(&head.headers) || session.is_upgrade_req();
+            let upgrade = session.is_upgrade_req();
+            exchange.stream = asks_for_a_stream(&head.headers) || upgrade;
+            exchange.begin_copies(head, upgrade);
             Verdict::Forward
         }
         (Action::Redirect(redirect), ..) => Verdict::Answer(answer_redirect(redirect, route, head, &facts)),

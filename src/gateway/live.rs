@@ -36,7 +36,8 @@ impl Live {
         for problem in &problems {
             tracing::error!(key = problem.key, "{}", problem.found);
         }
-        let shadows = Shadows::default();
+        let own = before.map(|before| &before.shadows);
+        let shadows = Shadows::new(&snapshot.config, metrics, &upstreams, own);
         Live {
             handles: Handles::resolve(metrics, &snapshot),
             upstreams,

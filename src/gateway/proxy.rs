@@ -85,36 +85,44 @@ impl ProxyHttp for Proxy {
         exchange: &mut Exchange,
     ) -> Result<()> {
         outbound::prepare(request, session.req_header(), exchange);
+        if exchange.copying.is_some() {
+            let has_body = !session.as_mut().is_body_empty();
+            exchange.copy_head(request, session.req_header(), has_body);
+        }
         Ok(())
     }
 
     async fn request_body_filter(
         &self,
         _session: &mut Session,
-        _body: &mut Option<Bytes>,
-        _end: bool,
+        body: &mut Option<Bytes>,
+        end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        in_time(exchange)
+        in_time(exchange)?;
+        exchange.copy_body(body.as_ref(), end);
+        Ok(())
     }
 
     async fn upstream_response_filter(
         &self,
         _session: &mut Session,
-        _response: &mut ResponseHeader,
+        response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
         exchange.upstream_spoke();
+        exchange.keep_head(response);
         Ok(())
     }
 
     fn upstream_response_body_filter(
         &self,
         _session: &mut Session,
-        _body: &mut Option<Bytes>,
+        body: &mut Option<Bytes>,
         end: bool,
         exchange: &mut Exchange,
     ) -> Result<Option<Duration>> {
+        exchange.keep_body(body.as_ref());
         if end {
             exchange.upstream_spoke();
         }
@@ -189,7 +197,8 @@ impl ProxyHttp for Proxy {
         FailToProxy { error_code: status.map_or(0, |status| status.as_u16()), can_reuse_downstream: false }
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, exchange: &mut Exchange) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
+        exchange.end_copies(error.is_none());
         let outcome = exchange.outcome(session);
         let live = &exchange.live;
         live.handles.finished(exchange.decision.as_ref(), &outcome);

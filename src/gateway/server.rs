@@ -12,7 +12,8 @@ use super::attempts;
 use super::drain::{Signals, Traffic};
 use super::live::Published;
 use super::proxy::Proxy;
-use super::services::{Listening, Opened, Resolving};
+use super::services::{Listening, Opened, Resolving, Shadowing};
+use super::shadow::runner::Runner;
 use crate::config::listener::Listener;
 use crate::source::{Status, Wake};
 use crate::telemetry::{AccessLog, Metrics};
@@ -56,9 +57,10 @@ pub struct Door {
 pub fn serve(server: Server) -> Result<(), String> {
     let Server { live, access_log, wake, listeners, doors, draining, .. } = server;
     check_roots()?;
-    let (config, resolver) = {
+    let (config, resolver, shadows) = {
         let live = live.load();
-        (live.snapshot.config.clone(), live.upstreams.resolver())
+        let shadows = Runner::new(Arc::clone(live.shadows.outbox()));
+        (live.snapshot.config.clone(), live.upstreams.resolver(), shadows)
     };
     let mut pingora = Pingora::new_with_opt_and_conf(None, conf(config.threads));
     pingora.bootstrap();
@@ -69,6 +71,7 @@ pub fn serve(server: Server) -> Result<(), String> {
         pingora.add_service(Opened::new(door, signals.clone())?);
     }
     let resolving = pingora.add_service(Resolving(resolver));
+    pingora.add_service(Shadowing(shadows));
     for (number, (listener, socket)) in listeners.into_iter().enumerate() {
         let proxy = Proxy {
             listener: listener.name.clone(),

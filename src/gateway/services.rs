@@ -1,4 +1,5 @@
-//! The services that Pingora runs for us: one for each listener, one for each door, and the resolver.
+//! The services that Pingora runs for us: one for each listener, one for each door, the resolver, and whoever sends
+//! copies of requests.
 //!
 //! Sockets are bound before and handed over by Pingora's table of descriptors, under a key of ours: so a port that is taken is an
 //! error of the start, and port 0 can be told. The gate will stand in [`Listening`], between the socket and [`Proxy`].
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use super::CLIENT_IDLE;
 use super::proxy::Proxy;
 use super::server::Door;
+use super::shadow::runner::Runner;
 use super::tls;
 use super::upstream::dns::Resolver;
 use crate::config::listener::Listener;
@@ -178,6 +180,35 @@ impl ServiceWithDependents for Resolving {
 
     fn name(&self) -> &str {
         "resolver"
+    }
+
+    fn threads(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn listen_addresses(&self) -> Option<Vec<String>> {
+        Some(Vec::new())
+    }
+}
+
+/// Whoever sends copies of requests; nothing waits for it, at the start or at the end.
+pub struct Shadowing(pub Arc<Runner>);
+
+#[async_trait]
+impl ServiceWithDependents for Shadowing {
+    async fn start_service(
+        &mut self,
+        _fds: Option<ListenFds>,
+        _shutdown: ShutdownWatch,
+        _listeners_per_fd: usize,
+        ready: ServiceReadyNotifier,
+    ) {
+        ready.notify_ready();
+        Arc::clone(&self.0).run().await;
+    }
+
+    fn name(&self) -> &str {
+        "shadows"
     }
 
     fn threads(&self) -> Option<usize> {

@@ -69,6 +69,21 @@ impl Upstreams {
     /// pushed onto `problems`.
     pub fn new(config: &Config, before: Option<&Upstreams>, problems: &mut Vec<Problem>) -> Upstreams {
         let resolver = before.map_or_else(Resolver::new, |before| before.resolver.clone());
+        Upstreams::with(resolver, config, before, problems)
+    }
+
+    /// Pools of their own for the same configuration, which share nothing with these but the resolver. `before` are such ones, too. What
+    /// cannot be used was told of these.
+    pub fn beside(&self, config: &Config, before: Option<&Upstreams>) -> Upstreams {
+        Upstreams::with(self.resolver(), config, before, &mut Vec::new())
+    }
+
+    fn with(
+        resolver: Arc<Resolver>,
+        config: &Config,
+        before: Option<&Upstreams>,
+        problems: &mut Vec<Problem>,
+    ) -> Upstreams {
         let pools = config
             .services
             .iter()
