@@ -11,8 +11,10 @@ pub mod explain;
 pub mod health;
 pub mod log;
 pub mod output;
+pub mod remote;
 pub mod run;
 pub mod schema;
+pub mod shadow;
 pub mod start;
 
 use std::path::PathBuf;
@@ -41,6 +43,7 @@ Examples:
   flagway check                                         is ./flagway.yaml good, and what would run?
   flagway run /etc/flagway/flagway.yaml                 serve
   flagway explain -H 'x-canary: always' /checkout       why does this request go where it goes?
+  flagway shadow report --watch                         is the next version ready?
 
 Exit codes:
   0  fine
@@ -91,6 +94,8 @@ pub enum Command {
     Check(check::Check),
     /// Tell why a request goes where it goes
     Explain(explain::Explain),
+    /// Tell how the answers to copies of requests differ from the originals
+    Shadow(shadow::Shadow),
     /// Start a gateway, two versions of a service and, if asked, visitors; no file needed
     Demo(demo::Demo),
     /// Print a JSON schema, for editors
@@ -137,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(&global),
         Command::Check(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Shadow(command) => command.run(),
         Command::Demo(command) => command.run(&global),
         Command::Schema(command) => command.run(),
         Command::Health(command) => command.run(),

@@ -1,6 +1,6 @@
-//! `/api/v1`: flags, snapshot, explain.
+//! `/api/v1`: flags, snapshot, explain, shadows.
 //!
-//! Read only. Answers are JSON, errors `application/problem+json`; a request's body is at most 64 KiB.
+//! It changes no decision. Answers are JSON, errors `application/problem+json`; a request's body is at most 64 KiB.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,6 +15,7 @@ use axum::{Json, Router, middleware};
 use super::error::Error;
 use super::explain::{self, Explanation};
 use super::guard::{Guard, guard};
+use super::shadows;
 use super::view::{FlagDetail, FlagView, SnapshotView};
 use crate::gateway::live::Published;
 use crate::source::Status;
@@ -36,11 +37,13 @@ pub fn router(live: Published, status: Arc<Status>, token: Option<String>) -> Ro
         .route("/api/v1/flags/{key}", get(flag))
         .route("/api/v1/snapshot", get(snapshot))
         .route("/api/v1/explain", post(explain))
+        .merge(shadows::router(Arc::clone(&live)))
         .fallback(async || {
             Error::new(StatusCode::NOT_FOUND, "there is nothing here; the API is under /api/v1")
         })
         .method_not_allowed_fallback(async || {
-            Error::new(StatusCode::METHOD_NOT_ALLOWED, "POST for /api/v1/explain, GET for everything else")
+            let detail = "POST to explain and to reset a shadow, GET for everything else";
+            Error::new(StatusCode::METHOD_NOT_ALLOWED, detail)
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(Guard::new(token.as_deref()), guard))

@@ -1,7 +1,8 @@
 //! Who may use the admin API: whoever holds the token, and no page in a browser that found the port.
 //!
 //! There is no CORS here, and never will be. A page that points a name of its own at this machine (DNS rebinding) is
-//! told apart by its `Host`: an address or `localhost` is what an operator uses.
+//! told apart by its `Host`: an address or `localhost` is what an operator uses. Any other page is told apart by its `Origin`:
+//! it would see no answer, but what it sends would be done.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -29,11 +30,19 @@ impl Guard {
 
     fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
         let authority = uri.authority().map(|authority| authority.as_str());
-        let mut hosts =
-            headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or("?")).chain(authority);
-        if let Some(host) = hosts.find(|host| !is_own(host)) {
-            let shown: String = host.chars().filter(|c| !c.is_control()).take(100).collect();
-            let detail = format!("the host `{shown}` is not served here; use an address or localhost");
+        let hosts =
+            || headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or("?")).chain(authority);
+        if let Some(host) = hosts().find(|host| !is_own(host)) {
+            let detail =
+                format!("the host `{}` is not served here; use an address or localhost", shown(host));
+            return Err(Error::new(StatusCode::FORBIDDEN, detail));
+        }
+        let mut origins = headers.get_all(header::ORIGIN).iter().map(|origin| origin.to_str().unwrap_or("?"));
+        let is_same = |origin: &str| {
+            origin.split_once("://").is_some_and(|(_, authority)| hosts().any(|host| host == authority))
+        };
+        if let Some(origin) = origins.find(|origin| !is_same(origin)) {
+            let detail = format!("a page of `{}` may not ask here", shown(origin));
             return Err(Error::new(StatusCode::FORBIDDEN, detail));
         }
         let Some(expected) = &self.token else { return Ok(()) };
@@ -64,6 +73,10 @@ pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> 
 fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     let (scheme, token) = value.as_bytes().split_at_checked(7)?;
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(token.trim_ascii())
+}
+
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
 }
 
 /// Whether a `Host` is an address or `localhost`, with any port.
@@ -120,6 +133,20 @@ mod tests {
             assert_eq!(admitted(None, &[("host", host)]), 403, "{host}");
         }
         assert_eq!(admitted(None, &[("host", "localhost"), ("host", "evil.example")]), 403);
+    }
+
+    #[test]
+    fn a_page_of_another_origin_is_refused() {
+        let host = ("host", "127.0.0.1:9901");
+        for (origin, expected) in [
+            ("http://127.0.0.1:9901", 200),
+            ("http://127.0.0.1:8080", 403),
+            ("http://localhost:9901", 403),
+            ("https://evil.example", 403),
+            ("null", 403),
+        ] {
+            assert_eq!(admitted(None, &[host, ("origin", origin)]), expected, "{origin}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 /// Bytes of an answer that are read at most.
-const MAX_ANSWER: u64 = 4 << 20;
+const MAX_ANSWER: u64 = 64 << 20;
 
 /// An `http://` address, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Url {
                 return Err(std::io::Error::other("the answer is too long"));
             }
         }
-        Answer::parse(&bytes).ok_or_else(|| std::io::Error::other("the answer is not HTTP"))
+        Answer::parse(&bytes).ok_or_else(|| std::io::Error::other("the answer is no HTTP, or was cut off"))
     }
 }
 
@@ -131,8 +131,10 @@ impl Answer {
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        let body = String::from_utf8_lossy(&bytes[end + 4..]).into_owned();
-        Some(Answer { status, headers, body })
+        let body = &bytes[end + 4..];
+        let answer = Answer { status, headers, body: String::from_utf8_lossy(body).into_owned() };
+        let promised = answer.header("content-length").and_then(|length| length.parse::<usize>().ok());
+        promised.is_none_or(|length| length <= body.len()).then_some(answer)
     }
 
     /// The first field of that name, which is in lower case.
@@ -190,6 +192,15 @@ mod tests {
         let received = server.join().unwrap();
         assert!(received.starts_with("POST /x HTTP/1.0\r\nhost: 127.0.0.1:"), "{received}");
         assert!(received.ends_with("x-a: b\r\ncontent-length: 2\r\n\r\n{}"), "{received}");
+    }
+
+    #[test]
+    fn an_answer_that_was_cut_off_is_none() {
+        let answer = |body: &str| {
+            Answer::parse(format!("HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\n{body}").as_bytes())
+        };
+        assert_eq!(answer("abc").map(|answer| answer.body).as_deref(), Some("abc"));
+        assert_eq!(answer("ab"), None);
     }
 
     #[test]

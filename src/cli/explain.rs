@@ -4,11 +4,11 @@ pub mod render;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
-use super::client::{Call, Url};
+use super::remote::Remote;
 use super::{DEFAULT_FILE, Failure, output};
 use crate::admin::explain::{At, Explanation, Request, explain};
 use crate::source;
@@ -59,9 +59,6 @@ pub struct Explain {
     pub json: bool,
 }
 
-/// How long a gateway may take to answer.
-const LIMIT: Duration = Duration::from_secs(10);
-
 impl Explain {
     /// Explains, prints.
     pub fn run(&self) -> Result<(), Failure> {
@@ -102,20 +99,9 @@ impl Explain {
     }
 
     fn ask(&self, gateway: &str, request: &Request) -> Result<Explanation, Failure> {
-        let url = Url::parse(&format!("{}/api/v1/explain", gateway.trim_end_matches('/')))?;
+        let remote = Remote { gateway: gateway.to_owned(), token: self.token.clone() };
         let body = serde_json::to_string(request).map_err(|error| error.to_string())?;
-        let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
-        let mut headers = vec![("content-type", "application/json")];
-        headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
-        let answer = url.send(&Call { method: "POST", headers: &headers, body: &body }, LIMIT)?;
-        if answer.status != 200 {
-            let problem: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
-            let detail = problem["detail"].as_str().unwrap_or("is that the admin address?");
-            return Err(Failure::Message(format!("{gateway} answers {}: {detail}", answer.status)));
-        }
-        serde_json::from_str(&answer.body).map_err(|error| {
-            Failure::Message(format!("{gateway} answers something else than an explanation: {error}"))
-        })
+        remote.read(&remote.ask("POST", "/explain", &body)?, "an explanation")
     }
 }
 

@@ -1,5 +1,8 @@
 //! What commands print: colours where they are wanted, problems, failures.
 
+pub mod screen;
+pub mod text;
+
 use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -40,7 +43,14 @@ pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
 
 /// Prints a whole text to stdout; a reader that has gone away (`| head`) is no error.
 pub fn print(text: &str) {
-    let _ = anstream::stdout().lock().write_all(text.as_bytes());
+    let _ = try_print(text);
+}
+
+/// Prints to stdout for whoever goes on and on: an error says that nobody reads any more.
+pub fn try_print(text: &str) -> std::io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
 }
 
 /// Whether a person is looking at stdout.

@@ -10,6 +10,20 @@ use crate::cli::start::Bound;
 const CONFIG: &str = include_str!("../../../conf/flagway.yaml");
 const FLAGS: &str = include_str!("../../../conf/flags.json");
 
+/// What `--shadow` adds to the configuration's one route.
+const SHADOW: &str = "
+    shadows:
+      - flag: checkout-shadow           # its value names the version that gets a copy, or none
+        compare: {noise: 100%}          # another copy to the version that serves: what differs there too is noise";
+/// And to the flags, before the first.
+const SHADOW_FLAG: &str = r#"
+    "checkout-shadow": {
+      "state": "ENABLED",
+      "variants": {"canary": "canary", "none": "none"},
+      "defaultVariant": "canary",
+      "metadata": {"owner": "team-checkout", "type": "operational"}
+    },"#;
+
 /// Ports on 127.0.0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
@@ -79,8 +93,8 @@ pub struct Example {
 }
 
 impl Example {
-    /// Writes the example into `folder`, or into a new temporary one. It overwrites nothing.
-    pub fn write(folder: Option<&Path>, ports: &Ports) -> Result<Example, Failure> {
+    /// Writes the example into `folder`, or into a new temporary one; with `shadow`, the canary gets copies. It overwrites nothing.
+    pub fn write(folder: Option<&Path>, ports: &Ports, shadow: bool) -> Result<Example, Failure> {
         let folder = match folder {
             Some(folder) => std::fs::create_dir_all(folder).and_then(|()| folder.canonicalize()),
             None => new_folder(),
@@ -92,8 +106,13 @@ impl Example {
             log: folder.join("flagway.log"),
             folder,
         };
-        write_new(&example.config, &config(ports))?;
-        write_new(&example.flags, FLAGS)?;
+        let (mut config, mut flags) = (config(ports), FLAGS.to_owned());
+        if shadow {
+            insert_behind(&mut config, "    inject: ", SHADOW);
+            insert_behind(&mut flags, "  \"flags\": {", SHADOW_FLAG);
+        }
+        write_new(&example.config, &config)?;
+        write_new(&example.flags, &flags)?;
         Ok(example)
     }
 }
@@ -120,6 +139,13 @@ fn config(ports: &Ports) -> String {
         }
     }
     text.replace("access_log: {to: stdout}", "access_log: {to: access.log}")
+}
+
+/// Inserts lines behind the line that begins so.
+fn insert_behind(text: &mut String, beginning: &str, lines: &str) {
+    let found = text.find(&format!("\n{beginning}"));
+    let end = found.and_then(|at| Some(at + 1 + text[at + 1..].find('\n')?));
+    text.insert_str(end.unwrap_or(text.len()), lines);
 }
 
 fn new_folder() -> std::io::Result<PathBuf> {
@@ -166,18 +192,21 @@ mod tests {
 
     #[test]
     fn what_is_written_is_good() {
-        let folder = tempfile::tempdir().unwrap();
-        let example = Example::write(Some(folder.path()), &OTHERS).unwrap();
-        let checked = crate::source::check(&example.config).unwrap();
-        assert_eq!(checked.problems, []);
-        assert_eq!(checked.snapshot.flags.len(), 2);
+        for (shadow, flags) in [(false, 2), (true, 3)] {
+            let folder = tempfile::tempdir().unwrap();
+            let example = Example::write(Some(folder.path()), &OTHERS, shadow).unwrap();
+            let checked = crate::source::check(&example.config).unwrap();
+            assert_eq!(checked.problems, []);
+            assert_eq!(checked.snapshot.flags.len(), flags);
+            assert_eq!(checked.snapshot.plans[0].shadows.len(), usize::from(shadow));
+        }
     }
 
     #[test]
     fn nothing_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
-        Example::write(Some(folder.path()), &OTHERS).unwrap();
-        let Err(Failure::Message(message)) = Example::write(Some(folder.path()), &OTHERS) else {
+        Example::write(Some(folder.path()), &OTHERS, false).unwrap();
+        let Err(Failure::Message(message)) = Example::write(Some(folder.path()), &OTHERS, false) else {
             panic!("it was")
         };
         assert!(message.contains("flagway.yaml exists"), "{message}");

@@ -1,4 +1,4 @@
-//! A make-believe version of a service: tells which one it is and what it was told about flags.
+//! A make-believe version of a service: tells which one it is and what it was told about flags, or answers with carts.
 
 use std::net::TcpListener;
 
@@ -8,6 +8,8 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::cart;
+
 /// A version that serves in this process until it ends.
 #[derive(Debug)]
 pub struct Upstream {
@@ -16,8 +18,8 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Starts it on a free port of 127.0.0.1, on a thread of its own.
-    pub fn start(version: &'static str) -> std::io::Result<Upstream> {
+    /// Starts it on a free port of 127.0.0.1, on a thread of its own; with `carts`, they are what it answers.
+    pub fn start(version: &'static str, carts: bool) -> std::io::Result<Upstream> {
         let socket = TcpListener::bind("127.0.0.1:0")?;
         socket.set_nonblocking(true)?;
         let port = socket.local_addr()?.port();
@@ -25,7 +27,7 @@ impl Upstream {
         std::thread::Builder::new().name(format!("demo-{version}")).spawn(move || {
             runtime.block_on(async {
                 match tokio::net::TcpListener::from_std(socket) {
-                    Ok(socket) => axum::serve(socket, router(version)).await,
+                    Ok(socket) => axum::serve(socket, router(version, carts)).await,
                     Err(error) => Err(error),
                 }
             })
@@ -34,8 +36,12 @@ impl Upstream {
     }
 }
 
-fn router(version: &'static str) -> Router {
-    Router::new().fallback(async move |request: Request| answer(version, &request))
+fn router(version: &'static str, carts: bool) -> Router {
+    Router::new().fallback(async move |request: Request| match carts {
+        true => ([("x-version", version)], axum::Json(cart::answer(version, request.uri().path())))
+            .into_response(),
+        false => answer(version, &request),
+    })
 }
 
 /// Text for people, JSON for whoever accepts it.
@@ -72,7 +78,7 @@ mod tests {
 
     #[test]
     fn it_tells_its_version_and_the_flags_it_saw() {
-        let upstream = Upstream::start("canary").unwrap();
+        let upstream = Upstream::start("canary", false).unwrap();
         let url = Url::parse(&format!("http://127.0.0.1:{}/a?b", upstream.port)).unwrap();
         let ask = |headers: &[(&str, &str)]| {
             url.send(&Call { method: "GET", headers, body: "" }, Duration::from_secs(10)).unwrap().body

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::sample::{Counts, series};
+use crate::admin::shadows::Shadows;
+use crate::cli::output::screen::Screen;
+use crate::cli::output::text::{cut, plain, wrap};
 use crate::cli::output::{BAD, FAINT, GOOD, STRONG, WARN, on_terminal, paint, plural, print};
 use crate::gateway::Server;
 use crate::gateway::live::Published;
@@ -19,6 +22,8 @@ const WINDOW: usize = 10;
 const ROWS: usize = 12;
 /// Width of a bar that is full.
 const BAR: usize = 30;
+/// Columns of a sentence.
+const WIDTH: usize = 80;
 
 /// Looks at a running gateway.
 pub struct View {
@@ -43,6 +48,8 @@ struct Sample {
 struct State {
     revision: String,
     problems: Vec<String>,
+    /// What the shadows' answers say.
+    verdicts: Vec<String>,
 }
 
 impl View {
@@ -58,9 +65,8 @@ impl View {
 
     /// Shows until the end.
     pub fn run(self) {
-        let redraw = on_terminal();
+        let mut screen = on_terminal().then(Screen::default);
         let mut samples = VecDeque::with_capacity(WINDOW + 1);
-        let mut drawn = 0;
         let mut last = String::new();
         while !self.ended.load(Ordering::Relaxed) {
             if samples.len() > WINDOW {
@@ -69,11 +75,9 @@ impl View {
             samples.push_back(self.sample());
             // The loop has just pushed one: both ends are there.
             if let (Some(first), Some(now)) = (samples.front(), samples.back()) {
-                if redraw {
-                    let text = table(&self.state(), first, now);
-                    let up = if drawn > 0 { format!("\x1b[{drawn}A\x1b[J") } else { String::new() };
-                    drawn = text.lines().count();
-                    print(&format!("{up}{text}"));
+                if let Some(screen) = &mut screen {
+                    // A terminal that is gone needs no table.
+                    let _ = screen.draw(&table(&self.state(), first, now));
                 } else if let Some(text) = line(&self.state(), first, now).filter(|text| *text != last) {
                     print(&text);
                     last = text;
@@ -99,7 +103,12 @@ impl View {
             let place = problem.place.as_ref().map(|place| format!("{}:{}: ", place.file, place.line));
             format!("{}{}", place.unwrap_or_default(), problem.found)
         });
-        State { revision: live.snapshot.revision.to_string(), problems: problems.collect() }
+        let shadows = Shadows::of(&live, None).shadows;
+        State {
+            revision: live.snapshot.revision.to_string(),
+            problems: problems.collect(),
+            verdicts: shadows.into_iter().map(|shadow| shadow.verdict).collect(),
+        }
     }
 }
 
@@ -160,6 +169,14 @@ fn write_table(state: &State, first: &Sample, now: &Sample, out: &mut String) ->
     for row in flags.iter().take(ROWS) {
         write_row(row, WARN, out)?;
     }
+    for (index, verdict) in state.verdicts.iter().enumerate() {
+        if index == 0 {
+            writeln!(out, "{}", paint(STRONG, "what the shadow says"))?;
+        }
+        for line in wrap(verdict, WIDTH - 2) {
+            writeln!(out, "  {line}")?;
+        }
+    }
     if let Some(problem) = state.problems.first() {
         let more = state.problems.len() - 1;
         let and = if more > 0 { format!(" and {} more", plural(more, "problem")) } else { String::new() };
@@ -191,8 +208,13 @@ fn line(state: &State, first: &Sample, now: &Sample) -> Option<String> {
     };
     let requests = parts(&first.requests, &now.requests);
     let flags = parts(&first.evaluations, &now.evaluations);
+    let verdicts: String =
+        state.verdicts.iter().map(|verdict| format!("shadow: {}\n", plain(verdict))).collect();
     (rate > 0.0).then(|| {
-        format!("{rate:.1} requests/s: {requests}; {flags}; revision {}{problems}\n", state.revision)
+        format!(
+            "{rate:.1} requests/s: {requests}; {flags}; revision {}{problems}\n{verdicts}",
+            state.revision
+        )
     })
 }
 
@@ -206,17 +228,6 @@ fn named(counts: Counts) -> Counts {
         *all.entry(labels).or_default() += count;
         all
     })
-}
-
-/// At most `width` characters, and nothing that moves a cursor.
-fn cut(text: &str, width: usize) -> String {
-    let mut characters = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut short: String = characters.by_ref().take(width).collect();
-    if characters.next().is_some() {
-        short.pop();
-        short.push('…');
-    }
-    short
 }
 
 #[cfg(test)]
@@ -233,6 +244,7 @@ mod tests {
         State {
             revision: "0123456789ab".to_owned(),
             problems: problems.iter().map(|problem| (*problem).to_owned()).collect(),
+            verdicts: vec!["canary answered like stable".to_owned()],
         }
     }
 
@@ -262,12 +274,15 @@ mod tests {
                 "checkout canary 25.0 % 25",
                 "checkout stable 75.0 % 175",
                 "search v41 100.0 % 10",
+                "what the shadow says",
+                "canary answered like stable",
                 "problem flags.json:3: no",
             ]
         );
         assert_eq!(
             line(&state(&[]), &first, &now).unwrap(),
-            "11.0 requests/s: checkout canary 25 %, checkout stable 75 %, search v41 100 %; ; revision 0123456789ab\n"
+            "11.0 requests/s: checkout canary 25 %, checkout stable 75 %, search v41 100 %; ; revision 0123456789ab\n\
+             shadow: canary answered like stable\n"
         );
     }
 
@@ -279,11 +294,5 @@ mod tests {
             line(&state(&[]), &same, &Sample { at: start + Duration::from_secs(1), ..same.clone() }),
             None
         );
-    }
-
-    #[test]
-    fn no_name_moves_the_cursor_or_breaks_the_line() {
-        assert_eq!(cut("a\x1b[2J\nb", 10), "a [2J b");
-        assert_eq!(cut("abcdef", 4), "abc…");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::cart::CARTS;
 use crate::cli::client::{Call, Url};
 
 /// How many different visitors there are.
@@ -13,26 +14,29 @@ const VISITORS: usize = 500;
 const PER_THREAD: u32 = 250;
 const COUNTRIES: [&str; 8] = ["AT", "CH", "DE", "FR", "GB", "JP", "PL", "US"];
 
-/// Sends `rate` requests a second, on threads of their own, until `ended`.
-pub fn send(gateway: SocketAddr, rate: u32, ended: &Arc<AtomicBool>) {
+/// Sends `rate` requests a second, on threads of their own, until `ended`; with `carts`, each looks at some cart.
+pub fn send(gateway: SocketAddr, rate: u32, carts: bool, ended: &Arc<AtomicBool>) {
     let threads = rate.div_ceil(PER_THREAD);
     for thread in 0..threads {
         let ended = Arc::clone(ended);
         // Divided so that the parts add up to the whole.
         let share = rate / threads + u32::from(thread < rate % threads);
-        std::thread::spawn(move || crowd(gateway, share.max(1), &ended));
+        std::thread::spawn(move || crowd(gateway, share.max(1), carts, &ended));
     }
 }
 
 /// Some of the visitors, one request after the other.
 #[expect(clippy::disallowed_methods, reason = "a thread of make-believe visitors serves no request")]
-fn crowd(gateway: SocketAddr, rate: u32, ended: &AtomicBool) {
-    let Ok(url) = Url::parse(&format!("http://{gateway}/checkout")) else { return };
+fn crowd(gateway: SocketAddr, rate: u32, carts: bool, ended: &AtomicBool) {
+    let Ok(mut url) = Url::parse(&format!("http://{gateway}/checkout")) else { return };
     let mut visitors: Vec<Visitor> = (0..VISITORS).map(|_| Visitor::new()).collect();
     let pause = Duration::from_secs(1) / rate;
     let mut next = Instant::now();
     while !ended.load(Ordering::Relaxed) {
         let index = rand::random_range(0..visitors.len());
+        if carts {
+            url.path = format!("/checkout/carts/{}", rand::random_range(1..=CARTS));
+        }
         visitors[index].come(&url);
         // Whoever is late does not hurry: the gateway would get it all at once.
         next = (next + pause).max(Instant::now());
