@@ -6,10 +6,12 @@
 //! values), then [`ledger`] (what is counted of a shadow), [`significance`] (noise or not) and [`report`] (what is told).
 
 pub mod answer;
+mod body;
 pub mod coding;
 pub mod diff;
 pub mod events;
-pub mod json;
+mod excerpt;
+mod json;
 pub mod ledger;
 pub mod report;
 pub mod significance;
@@ -20,3 +22,6 @@ pub use diff::{Comparison, Difference, Kind, compare};
 pub use events::{Dropped, Failed, Uncompared};
 pub use ledger::{Ledger, Observation};
 pub use report::ShadowReport;
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use crate::flag::{ErrorCode, FlagId, FlagSet, Reason, Resolution, VariantId};
 use crate::route::RouteId;
 use crate::snapshot::{ForwardPlan, NamedFlag, Plan, Snapshot, Unusable};
 
-pub use shadow::Shadowed;
+pub use shadow::{Shadowed, may_copy};
 
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,7 @@
 
 pub mod change;
 pub mod request;
+pub mod shadow;
 pub mod words;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::context::{KeySource, VisitorCookie};
 use crate::config::route::Action;
 use crate::context::visitor::set_cookie;
-use crate::context::{KeyRules, RequestFacts, Scheme};
+use crate::context::{KeyRules, RequestContext, RequestFacts, Scheme};
 use crate::decide::headers::{Attempt, decision_headers};
 use crate::decide::{Decision, Resolved, decide, request_context, targeting_key};
 use crate::flag::set::Step;
@@ -21,6 +22,7 @@ use crate::snapshot::caching::CachePlan;
 use crate::snapshot::{NamedFlag, Plan, Snapshot};
 
 pub use request::{At, Request};
+pub use shadow::ExplainedShadow;
 
 /// A decision, explained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,9 @@ pub struct Explanation {
     pub targeting_key: Option<Key>,
     /// Every flag of the route, the one that decides the version first.
     pub flags: Vec<ExplainedFlag>,
+    /// Every shadow of the route, in the order written.
+    #[serde(default)]
+    pub shadows: Vec<ExplainedShadow>,
     /// Decision fields that the version is sent.
     pub headers: Vec<(String, String)>,
     /// The visitor cookie that the response sets.
@@ -136,6 +141,7 @@ pub fn explain(snapshot: &Snapshot, request: &Request, now: i64, fresh: u128) ->
         trouble: None,
         targeting_key: None,
         flags: Vec::new(),
+        shadows: Vec::new(),
         headers: Vec::new(),
         set_cookie: None,
         caching: None,
@@ -179,10 +185,10 @@ impl Explainer<'_> {
             Action::Respond(response) => told.status = Some(response.status.as_u16()),
         }
         let sources = route.targeting_key.as_deref().unwrap_or(&config.context.targeting_key);
-        if plan.reads_key {
-            told.targeting_key = Some(self.key(sources));
+        if plan.asks_key() {
+            told.targeting_key = Some(self.key(plan, sources));
         }
-        told.flags = self.flags(id, plan, told.targeting_key.as_ref());
+        self.tell_flags(id, plan, told);
         if let Some(target) = self.decision.target {
             told.service = Some(config.service(target.service).name.to_string());
             told.version = Some(config.version(target.service, target.version).name.to_string());
@@ -206,39 +212,63 @@ impl Explainer<'_> {
     }
 
     /// Asks one source after the other, as the list does.
-    fn key(&self, sources: &[KeySource]) -> Key {
+    fn key(&self, plan: &Plan, sources: &[KeySource]) -> Key {
         let given = sources.iter().find_map(|source| {
-            let key =
-                KeyRules::new(std::slice::from_ref(source)).resolve(self.facts, true, self.at, self.fresh)?;
+            let rules = KeyRules::new(std::slice::from_ref(source));
+            let key = rules.resolve(self.facts, plan.reads_key, self.at, self.fresh)?;
             Some((words::key_source(source), key.visitor.is_some_and(|change| change.minted)))
         });
         let (source, minted) = given.map_or((None, false), |(source, minted)| (Some(source), minted));
         Key { source, minted, sources: sources.iter().map(words::key_source).collect() }
     }
 
-    fn flags(&self, id: RouteId, plan: &Plan, key: Option<&Key>) -> Vec<ExplainedFlag> {
+    /// The route's own flags, then its shadows with theirs.
+    fn tell_flags(&self, id: RouteId, plan: &Plan, told: &mut Explanation) {
         let targeting = targeting_key(plan, self.facts, self.at, self.fresh);
         let context = request_context(self.snapshot, self.facts, id, targeting.as_ref(), self.at);
+        let key = told.targeting_key.as_ref();
         let decides_version = plan.forward.as_ref().is_some_and(|forward| forward.version.is_some());
-        let explained = |(index, (planned, resolved)): (usize, (&NamedFlag, &Resolved))| {
-            let flag = planned.id.map(|id| self.snapshot.flags.get(id));
-            let steps = planned.id.map(|id| self.snapshot.flags.trace(id, &context).1).unwrap_or_default();
-            let variant = flag.zip(resolved.variant);
-            ExplainedFlag {
-                key: planned.key.to_string(),
+        let flags = plan.flags.iter().zip(&self.decision.resolved).enumerate();
+        told.flags = flags
+            .map(|(index, (planned, resolved))| ExplainedFlag {
                 decides_version: index == 0 && decides_version,
-                variant: variant.and_then(|(flag, variant)| Some(flag.variant_name(variant)?.to_string())),
-                value: variant.and_then(|(flag, variant)| flag.value(variant)).cloned(),
-                reason: resolved.reason.as_str().to_owned(),
-                error: resolved.error.map(|error| error.as_str().to_owned()),
-                otherwise: change::otherwise(flag, resolved, &steps, key),
-                steps: steps
-                    .into_iter()
-                    .map(|Step { depth, what, result }| ExplainedStep { depth, what, result })
-                    .collect(),
-            }
-        };
-        plan.flags.iter().zip(&self.decision.resolved).enumerate().map(explained).collect()
+                ..self.flag(planned, resolved, &context, key)
+            })
+            .collect();
+        let Action::Forward(forward) = &self.snapshot.config.routes[id.0].action else { return };
+        let shadows = forward.shadows.iter().zip(&plan.shadows).zip(&self.decision.shadows);
+        told.shadows = shadows
+            .map(|((rule, plan), decided)| {
+                let flag = self.flag(&plan.flag, &decided.resolved, &context, key);
+                ExplainedShadow::new(rule, (plan, decided), self, flag)
+            })
+            .collect();
+    }
+
+    fn flag(
+        &self,
+        planned: &NamedFlag,
+        resolved: &Resolved,
+        context: &RequestContext<'_>,
+        key: Option<&Key>,
+    ) -> ExplainedFlag {
+        let flags = &self.snapshot.flags;
+        let flag = planned.of(flags);
+        let steps = planned.id.map(|id| flags.trace(id, context).1).unwrap_or_default();
+        let variant = flag.zip(resolved.variant);
+        ExplainedFlag {
+            key: planned.key.to_string(),
+            decides_version: false,
+            variant: variant.and_then(|(flag, variant)| Some(flag.variant_name(variant)?.to_string())),
+            value: variant.and_then(|(flag, variant)| flag.value(variant)).cloned(),
+            reason: resolved.reason.as_str().to_owned(),
+            error: resolved.error.map(|error| error.as_str().to_owned()),
+            otherwise: change::otherwise(flag, resolved, &steps, key),
+            steps: steps
+                .into_iter()
+                .map(|Step { depth, what, result }| ExplainedStep { depth, what, result })
+                .collect(),
+        }
     }
 }
 

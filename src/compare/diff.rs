@@ -1,6 +1,12 @@
 //! Two answers to one request: every field in which they differ.
 
-use super::{Answer, Uncompared};
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName};
+
+use super::{Answer, Uncompared, body, excerpt};
+use crate::config::field_path::FieldPath;
 use crate::config::shadow::CompareRules;
 
 /// How two answers differ; no differences: they are equal under the rules.
@@ -13,9 +19,10 @@ pub struct Comparison {
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
-    /// The field, with `*` for an array's indexes: `status`, `header:location`, `body`, `/items/*/price`.
+    /// The field, with `*` for an array's indexes: `status`, `header:location`, `body`, `/items/*/price`. The root of a JSON body is `body`.
     pub path: String,
-    /// Where it was first seen, as an RFC 6901 pointer with its indexes; else as the path.
+    /// Where it was first seen, as an RFC 6901 pointer with the original's indexes; else as the path. Of an array that is shorter or longer:
+    /// the first element without a partner.
     pub at: String,
     /// How.
     pub kind: Kind,
@@ -23,6 +30,13 @@ pub struct Difference {
     pub original: Option<String>,
     /// What the other has there.
     pub other: Option<String>,
+}
+
+impl Difference {
+    /// One whose place is its path.
+    pub(super) fn of(path: &str, kind: Kind, original: Option<String>, other: Option<String>) -> Difference {
+        Difference { path: path.to_owned(), at: path.to_owned(), kind, original, other }
+    }
 }
 
 /// How a field of the other answer differs from the original's.
@@ -66,6 +80,64 @@ impl Kind {
 }
 
 /// Compares an answer with the original's. Latency is a field as any other.
-pub fn compare(_original: &Answer, _other: &Answer, _rules: &CompareRules) -> Result<Comparison, Uncompared> {
-    todo!()
+///
+/// # Errors
+///
+/// [`Uncompared::Encoding`]: a body's encoding is unknown, broken, or inflates too much; or a body that was only hashed is encoded otherwise than the
+/// other one. [`Uncompared::Memory`]: a body within `max_body` was only hashed, and its hash differs.
+pub fn compare(original: &Answer, other: &Answer, rules: &CompareRules) -> Result<Comparison, Uncompared> {
+    let mut differences = Vec::new();
+    let ignored = |path: &FieldPath| rules.ignore.contains(path);
+    let redacted = |path: &FieldPath| rules.redact.contains(path);
+    if original.status != other.status && !ignored(&FieldPath::Status) {
+        let shown =
+            |answer: &Answer| (!redacted(&FieldPath::Status)).then(|| answer.status.as_str().to_owned());
+        differences.push(Difference::of("status", Kind::Changed, shown(original), shown(other)));
+    }
+    for name in &rules.headers {
+        let path = FieldPath::Header(name.clone());
+        if !ignored(&path) {
+            differences.extend(header(name, &original.headers, &other.headers, !redacted(&path)));
+        }
+    }
+    if !ignored(&FieldPath::Body) {
+        differences.extend(body::compare(original, other, rules)?);
+    }
+    if other.waited > original.waited.saturating_add(rules.slower_by) && !ignored(&FieldPath::Latency) {
+        let shown = |waited| (!redacted(&FieldPath::Latency)).then(|| milliseconds(waited));
+        let (original, other) = (shown(original.waited), shown(other.waited));
+        differences.push(Difference::of("latency", Kind::Slower, original, other));
+    }
+    Ok(Comparison { differences })
+}
+
+fn header(name: &HeaderName, original: &HeaderMap, other: &HeaderMap, shown: bool) -> Option<Difference> {
+    let (original, other) = (joined(name, original), joined(name, other));
+    let kind = match (&original, &other) {
+        (None, None) => return None,
+        (Some(_), None) => Kind::Missing,
+        (None, Some(_)) => Kind::Added,
+        (Some(one), Some(two)) if one == two => return None,
+        (Some(one), Some(two)) if name == CONTENT_TYPE && media_type(one) == media_type(two) => return None,
+        (Some(_), Some(_)) => Kind::Changed,
+    };
+    let short = |value: Option<String>| value.filter(|_| shown).map(|value| excerpt::of(&value));
+    Some(Difference::of(&format!("header:{name}"), kind, short(original), short(other)))
+}
+
+/// All values of a header, as one.
+fn joined(name: &HeaderName, headers: &HeaderMap) -> Option<String> {
+    let values: Vec<_> =
+        headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// A media type as it is compared: case and blanks around `;` mean nothing.
+fn media_type(value: &str) -> String {
+    let parts: Vec<_> = value.split(';').map(|part| part.trim().to_ascii_lowercase()).collect();
+    parts.join(";")
+}
+
+fn milliseconds(waited: Duration) -> String {
+    format!("{:.1} ms", waited.as_secs_f64() * 1000.0)
 }

@@ -143,7 +143,16 @@ mod tests {
         attempt: impl FnOnce(VersionId) -> Attempt,
         received: &[(&str, &str)],
     ) -> Vec<String> {
-        let snapshot = snapshot(&format!("injection: {{as: [{form}]}}"), ROUTE, FLAGS);
+        told_on(ROUTE, form, attempt, received)
+    }
+
+    fn told_on(
+        route: &str,
+        form: &str,
+        attempt: impl FnOnce(VersionId) -> Attempt,
+        received: &[(&str, &str)],
+    ) -> Vec<String> {
+        let snapshot = snapshot(&format!("injection: {{as: [{form}]}}"), route, FLAGS);
         let fields = headers(received);
         let decision = decide(&snapshot, &facts(&snapshot, "/", &fields), 0, 0);
         let mut told = Vec::new();
@@ -217,5 +226,66 @@ mod tests {
                 "baggage: tenant=a,flag.checkout-version=canary,flag.price=high,flag.2nd=off,flag.share=x%20%22y%22"
             ]
         );
+    }
+
+    const SHADOWED: &str = "    version: {flag: checkout.version, values: {canary: canary, stable: stable}}
+    inject: [price, checkout.version, 2nd, share, off]
+    shadows: [{flag: price}, {flag: price, service: rewrite}]";
+
+    /// Two shadows of the route, in the version at an index of their services.
+    fn copy(shadow: usize, version: usize) -> impl FnOnce(VersionId) -> Attempt {
+        move |_| Attempt { version: VersionId(version), why: Some("shadow"), shadow: Some(shadow) }
+    }
+
+    #[test]
+    fn a_copy_is_told_its_own_version_and_all_else_as_the_original_is() {
+        // What the original is told of its version, where it stands in the first form, and what each copy is told instead.
+        let cases = [
+            (
+                "headers",
+                "x-flag-checkout-version: canary",
+                ["x-flag-checkout-version: stable", "x-flag-checkout-version: v2"],
+            ),
+            (
+                "dictionary",
+                r#"checkout-version="canary";v="canary";r=static,"#,
+                [
+                    r#"checkout-version="stable";v="canary";r=static;served="stable";why=shadow,"#,
+                    r#"checkout-version="v2";v="canary";r=static;served="v2";why=shadow,"#,
+                ],
+            ),
+            (
+                "baggage",
+                "flag.checkout-version=canary",
+                ["flag.checkout-version=stable", "flag.checkout-version=v2"],
+            ),
+        ];
+        let received = [("baggage", "tenant=a")];
+        for (form, original, copies) in cases {
+            let first = told_on(SHADOWED, form, first, &received);
+            assert!(first.iter().any(|field| field.contains(original)), "{first:?}");
+            for (copied, (shadow, version)) in copies.iter().zip([(0, 0), (1, 1)]) {
+                let expected: Vec<String> =
+                    first.iter().map(|field| field.replace(original, copied)).collect();
+                assert_eq!(told_on(SHADOWED, form, copy(shadow, version), &received), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_copy_to_the_version_that_was_decided_is_told_the_decided_variant() {
+        let told = told_on(SHADOWED, "headers, baggage", copy(0, 1), &[]);
+        assert_eq!(told, told_on(SHADOWED, "headers, baggage", first, &[]));
+    }
+
+    #[test]
+    fn a_copy_of_a_route_without_a_version_flag_is_told_what_the_original_is() {
+        let route = "    inject: [price, 2nd]\n    shadows: [{flag: price}, {flag: price, service: rewrite}]";
+        for form in ["headers", "dictionary", "baggage"] {
+            let original = told_on(route, form, first, &[]);
+            for shadow in [0, 1] {
+                assert_eq!(told_on(route, form, copy(shadow, 1), &[]), original, "{form}");
+            }
+        }
     }
 }

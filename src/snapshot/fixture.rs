@@ -10,7 +10,7 @@ use crate::config::{Config, FlagLimits};
 use crate::context::{RawRequest, RequestFacts};
 use crate::flag::{Document, Entry, Format};
 
-/// A service with two versions and one route, whose lines are given from `version:` on.
+/// A service with two versions, another one, and one route, whose lines are given from `version:` on.
 pub fn config(extra: &str, route: &str) -> Arc<Config> {
     let text = format!(
         r#"
@@ -31,6 +31,11 @@ services:
     versions:
       stable: {{endpoints: ["127.0.0.1:9001"]}}
       canary: {{endpoints: ["127.0.0.1:9002"]}}
+  rewrite:
+    default: v2
+    versions:
+      v1: {{endpoints: ["127.0.0.1:9003"]}}
+      v2: {{endpoints: ["127.0.0.1:9004"]}}
 routes:
   - name: shop
     service: shop

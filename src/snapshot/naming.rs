@@ -30,7 +30,7 @@ pub(super) struct Naming<'a, V> {
     pub names: Vec<(&'a str, V)>,
     /// Any value, mapped.
     pub values: Option<&'a [(Value, V)]>,
-    /// The route's key that maps them.
+    /// In words, what maps them: ``the route's `version.values` ``.
     pub values_key: &'static str,
 }
 
@@ -72,7 +72,7 @@ impl<V: Copy> Naming<'_, V> {
             ),
             expected: Some(match self.values {
                 None => format!("one of {}", names().collect::<Vec<_>>().join(", ")),
-                Some(_) => format!("a value that the route's `{values_key}` maps"),
+                Some(_) => format!("a value that {values_key} maps"),
             }),
             fix: known.map(|known| format!("did you mean `{known}`?")),
         }

@@ -31,7 +31,7 @@ impl VersionPlan {
             service,
             names: versions(service).collect(),
             values: rule.values.as_deref(),
-            values_key: "version.values",
+            values_key: "the route's `version.values`",
         };
         VersionPlan { by_variant: naming.by_variant(flag, problems), reads_key: flag.is_some_and(reads_key) }
     }

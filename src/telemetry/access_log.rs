@@ -223,6 +223,19 @@ mod tests {
     }
 
     #[test]
+    fn the_versions_that_copies_are_asked_for_are_told() {
+        for (variant, shadows) in [("canary", json!(["canary"])), ("none", Value::Null), ("odd", Value::Null)]
+        {
+            let logged = Logged::new(false);
+            logged.write(LINE, Some(&decided(&logged.snapshot, "/copied", variant)), &outcome(200, Some(0)));
+            let line = logged.only();
+            assert_eq!(line["shadows"], shadows, "{variant}");
+            assert_eq!(line.get("shadows").is_some(), variant == "canary");
+            assert_eq!(line["flags"].as_object().unwrap().len(), 1, "its flag is none of the route's own");
+        }
+    }
+
+    #[test]
     fn flag_trouble_is_told_as_the_fallback() {
         let logged = Logged::new(false);
         logged.write(LINE, Some(&decided(&logged.snapshot, "/typo", "")), &outcome(200, Some(0)));

@@ -24,11 +24,14 @@ services:
 routes:
   - {name: shop, match: {path_prefix: /shop}, service: shop, version: {flag: version}, inject: [price]}
   - {name: typo, match: {path_prefix: /typo}, service: shop, version: {flag: absent}}
+  - {name: copied, match: {path_prefix: /copied}, service: shop, version: {flag: version}, shadows: [{flag: copy}, {flag: absent}]}
   - {name: hello, match: {path_prefix: /hello}, respond: {status: 200, body: hello}}
 ";
 
 const FLAGS: &str = r#"{"flags": {
     "version": {"state": "ENABLED", "variants": {"stable": "stable", "canary": "canary", "odd": "v9"}, "defaultVariant": "stable",
+        "targeting": {"var": "header.x-variant"}},
+    "copy": {"state": "ENABLED", "variants": {"canary": "canary", "none": "none", "odd": "v9"}, "defaultVariant": "none",
         "targeting": {"var": "header.x-variant"}},
     "price": {"state": "DISABLED", "variants": {"on": true}}}}"#;
 

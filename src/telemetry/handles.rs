@@ -342,6 +342,32 @@ mod tests {
     }
 
     #[test]
+    fn what_shadows_flags_say_is_counted_apart() {
+        let (metrics, snapshot) = (Metrics::new(100), snapshot());
+        let handles = Handles::resolve(&metrics, &snapshot);
+        for variant in ["canary", "canary", "odd"] {
+            handles.decided(&decided(&snapshot, "/copied", variant));
+        }
+        assert_eq!(
+            samples(&metrics, "flagway_shadow_evaluations_total"),
+            [
+                r#"{flag="absent",reason="error",variant=""} 3"#,
+                r#"{flag="copy",reason="targeting_match",variant="canary"} 2"#,
+                r#"{flag="copy",reason="targeting_match",variant="odd"} 1"#,
+            ]
+        );
+        assert_eq!(
+            samples(&metrics, "flagway_evaluations_total"),
+            [
+                r#"{flag="version",reason="targeting_match",variant="canary"} 2"#,
+                r#"{flag="version",reason="targeting_match",variant="odd"} 1"#,
+            ]
+        );
+        let fallbacks = [r#"{from="flag",route="copied",why="unknown_version"} 1"#];
+        assert_eq!(samples(&metrics, "flagway_fallbacks_total"), fallbacks, "a shadow's trouble is none");
+    }
+
+    #[test]
     fn a_version_that_failed_is_counted_with_why() {
         let (metrics, snapshot) = (Metrics::new(100), snapshot());
         let canary = VersionId(version(&snapshot, "canary"));

@@ -188,3 +188,109 @@ impl ShadowMetrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Metrics;
+    use super::super::fixture::samples;
+    use super::*;
+
+    #[test]
+    fn what_becomes_of_copies_is_counted_by_route_service_and_version() {
+        let metrics = Metrics::new(100);
+        let canary = metrics.shadow("checkout", "shop", "canary");
+        assert_eq!(samples(&metrics, "flagway_shadow_copies_total"), [""; 0], "nothing before the first");
+        canary.sent();
+        // Another line of the same shadow counts into the same series.
+        metrics.shadow("checkout", "shop", "canary").sent();
+        canary.answered();
+        canary.failed(Failed::AnswerTooLarge);
+        metrics.shadow("checkout", "next", "v2").failed(Failed::Connect);
+        canary.dropped(Dropped::SameVersion);
+        metrics.shadow("checkout", "shop", "").dropped(Dropped::Flag);
+        canary.compared(true);
+        canary.compared(true);
+        canary.compared(false);
+        canary.uncompared(Uncompared::Encoding);
+        assert_eq!(
+            samples(&metrics, "flagway_shadow_copies_total"),
+            [
+                r#"{result="answer_too_large",route="checkout",service="shop",version="canary"} 1"#,
+                r#"{result="answered",route="checkout",service="shop",version="canary"} 1"#,
+                r#"{result="connect",route="checkout",service="next",version="v2"} 1"#,
+                r#"{result="sent",route="checkout",service="shop",version="canary"} 2"#,
+            ]
+        );
+        assert_eq!(
+            samples(&metrics, "flagway_shadow_dropped_total"),
+            [
+                r#"{reason="flag",route="checkout",service="shop",version=""} 1"#,
+                r#"{reason="same_version",route="checkout",service="shop",version="canary"} 1"#,
+            ]
+        );
+        assert_eq!(
+            samples(&metrics, "flagway_shadow_comparisons_total"),
+            [
+                r#"{result="differing",route="checkout",service="shop",version="canary"} 1"#,
+                r#"{result="encoding",route="checkout",service="shop",version="canary"} 1"#,
+                r#"{result="equal",route="checkout",service="shop",version="canary"} 2"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn every_reason_has_a_series_of_its_own() {
+        let metrics = Metrics::new(100);
+        let counters = metrics.shadow("r", "s", "v");
+        Failed::ALL.iter().for_each(|why| counters.failed(*why));
+        Dropped::ALL.iter().for_each(|why| counters.dropped(*why));
+        Uncompared::ALL.iter().for_each(|why| counters.uncompared(*why));
+        let labels = |all: Vec<&str>, label: &str| {
+            let mut lines: Vec<String> = all
+                .iter()
+                .map(|why| format!(r#"{{{label}="{why}",route="r",service="s",version="v"}} 1"#))
+                .collect();
+            lines.sort();
+            lines
+        };
+        let failed = Failed::ALL.iter().map(|why| why.label()).collect();
+        let dropped = Dropped::ALL.iter().map(|why| why.label()).collect();
+        let uncompared = Uncompared::ALL.iter().map(|why| why.label()).collect();
+        assert_eq!(samples(&metrics, "flagway_shadow_copies_total"), labels(failed, "result"));
+        assert_eq!(samples(&metrics, "flagway_shadow_dropped_total"), labels(dropped, "reason"));
+        assert_eq!(samples(&metrics, "flagway_shadow_comparisons_total"), labels(uncompared, "result"));
+    }
+
+    #[test]
+    fn no_number_of_routes_makes_more_series_than_the_bound() {
+        let metrics = Metrics::new(40);
+        for route in 0..1000 {
+            let counters = metrics.shadow(&format!("route-{route}"), "shop", "canary");
+            counters.sent();
+            Dropped::ALL.iter().for_each(|why| counters.dropped(*why));
+            counters.compared(route % 2 == 0);
+        }
+        for name in ["copies", "dropped", "comparisons"] {
+            let series = samples(&metrics, &format!("flagway_shadow_{name}_total"));
+            assert!(series.len() <= 40, "{name}: {}", series.len());
+            assert!(series.iter().any(|line| line.contains(r#"route="other""#)), "{name}");
+        }
+    }
+
+    #[test]
+    fn both_waits_and_what_is_held_are_shown() {
+        let metrics = Metrics::new(100);
+        metrics.shadow("r", "s", "v").waited(Duration::from_millis(500), Duration::from_millis(250));
+        assert_eq!(
+            samples(&metrics, "flagway_shadow_seconds_sum"),
+            [r#"{part="original"} 0.5"#, r#"{part="shadow"} 0.25"#]
+        );
+        let gauges = metrics.shadows();
+        gauges.bytes.set(64);
+        gauges.in_flight.inc();
+        metrics.shadows().waiting.add(2);
+        for (name, value) in [("bytes", " 64"), ("in_flight", " 1"), ("waiting", " 2")] {
+            assert_eq!(samples(&metrics, &format!("flagway_shadow_{name}")), [value]);
+        }
+    }
+}

@@ -1,11 +1,11 @@
 //! The sentences of an explanation.
 
-use super::Explanation;
+use super::{ExplainedFlag, Explanation};
 use crate::config::context::KeySource;
 use crate::context::BadRequest;
-use crate::decide::{Decision, Trouble, lacks_key};
+use crate::decide::{Decision, Shadowed, Trouble, lacks_key};
 use crate::flag::Reason;
-use crate::snapshot::Plan;
+use crate::snapshot::{Plan, ShadowPlan};
 
 /// Why a request is refused before it is routed.
 pub fn refused(bad: BadRequest) -> String {
@@ -35,33 +35,64 @@ pub fn decided(told: &Explanation, decision: &Decision, plan: &Plan) -> String {
     let Some((asked, (flag, resolved))) = asked.zip(told.flags.first().zip(decision.resolved.first())) else {
         return format!("{default}: the route `{route}` asks no flag for the version");
     };
-    let key = &flag.key;
     if lacks_key(asked.reads_key, resolved, decision.keyed) {
-        return format!("{default}: the flag `{key}` picks nothing without a targeting key");
+        return format!("{default}: {}", keyless(flag));
     }
     match (target.trouble, &flag.variant) {
-        (Some(Trouble::MissingFlag), _) => format!("{default}: no source defines the flag `{key}`"),
-        (Some(Trouble::EvaluationError), _) => {
-            let error = flag.error.as_deref().unwrap_or("GENERAL");
-            format!("{default}: the flag `{key}` cannot be evaluated ({error})")
-        }
-        (Some(Trouble::WrongType), _) => {
-            format!("{default}: the value of `{key}` is no text, and the route maps no values to versions")
-        }
-        (Some(Trouble::UnknownVersion), _) => {
-            let value = flag.value.as_ref().map(ToString::to_string).unwrap_or_default();
-            format!("{default}: the value {value} of `{key}` names no version of the service")
-        }
-        (None, None) if resolved.reason == Reason::Disabled => {
-            format!("{default}: the flag `{key}` is disabled")
-        }
-        (None, None) => format!("{default}: the flag `{key}` has no value for this request"),
         (None, Some(variant)) => {
-            format!(
-                "the version `{version}` serves: the flag `{key}` says `{variant}`, {}",
-                reason(resolved.reason)
-            )
+            format!("the version `{version}` serves: {}", says(flag, variant, resolved.reason))
         }
+        (trouble, _) => format!("{default}: {}", names_nothing(flag, trouble, resolved.reason)),
+    }
+}
+
+/// A version gets a copy.
+pub fn copied(service: &str, version: &str, flag: &ExplainedFlag, decided: &Shadowed) -> String {
+    let variant = flag.variant.as_deref().unwrap_or_default();
+    let says = says(flag, variant, decided.resolved.reason);
+    format!("the version `{version}` of `{service}` gets a copy: {says}")
+}
+
+/// How a sentence about a shadow begins that copies nothing.
+pub const NO_COPY: &str = "no copy is sent";
+
+/// The flag asks for no copy.
+pub fn uncopied(asked: &ShadowPlan, flag: &ExplainedFlag, decided: &Shadowed, keyed: bool) -> String {
+    let Shadowed { resolved, trouble, .. } = decided;
+    let why = match (trouble, &flag.variant) {
+        _ if lacks_key(asked.reads_key, resolved, keyed) => keyless(flag),
+        (None, Some(variant)) => says(flag, variant, resolved.reason),
+        (trouble, _) => names_nothing(flag, *trouble, resolved.reason),
+    };
+    format!("{NO_COPY}: {why}")
+}
+
+fn says(flag: &ExplainedFlag, variant: &str, why: Reason) -> String {
+    format!("the flag `{}` says `{variant}`, {}", flag.key, reason(why))
+}
+
+fn keyless(flag: &ExplainedFlag) -> String {
+    format!("the flag `{}` picks nothing without a targeting key", flag.key)
+}
+
+/// Why a flag that was asked names no version.
+fn names_nothing(flag: &ExplainedFlag, trouble: Option<Trouble>, reason: Reason) -> String {
+    let key = &flag.key;
+    match trouble {
+        Some(Trouble::MissingFlag) => format!("no source defines the flag `{key}`"),
+        Some(Trouble::EvaluationError) => {
+            let error = flag.error.as_deref().unwrap_or("GENERAL");
+            format!("the flag `{key}` cannot be evaluated ({error})")
+        }
+        Some(Trouble::WrongType) => {
+            format!("the value of `{key}` is no text, and the route maps no values to versions")
+        }
+        Some(Trouble::UnknownVersion) => {
+            let value = flag.value.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("the value {value} of `{key}` names no version of the service")
+        }
+        None if reason == Reason::Disabled => format!("the flag `{key}` is disabled"),
+        None => format!("the flag `{key}` has no value for this request"),
     }
 }
 

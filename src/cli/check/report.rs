@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::admin::view::fractional;
 use crate::config::Config;
 use crate::config::route::Action;
-use crate::config::service::{Endpoint, EndpointHost, Service, UpstreamHttp, Version};
+use crate::config::service::{Endpoint, EndpointHost, Service, UpstreamHttp, Version, VersionId};
+use crate::config::shadow::ShadowRule;
 use crate::route::{RouteId, describe};
 use crate::source::{Checked, SourceState, SourceStatus};
 
@@ -91,6 +92,19 @@ pub struct Routed {
     pub values: Vec<String>,
     /// Flags sent on as headers.
     pub inject: Vec<String>,
+    /// Copies of its requests.
+    pub shadows: Vec<ShadowedBy>,
+}
+
+/// A shadow of a route.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShadowedBy {
+    /// The flag that decides about the copy.
+    pub flag: String,
+    /// Whose versions get copies.
+    pub service: String,
+    /// Values of that flag by version, where the route maps them: `true=canary`.
+    pub values: Vec<String>,
 }
 
 impl Report {
@@ -167,6 +181,7 @@ fn routed(config: &Config, id: RouteId) -> Routed {
         version_flag: None,
         values: Vec::new(),
         inject: Vec::new(),
+        shadows: Vec::new(),
     };
     match &route.action {
         Action::Redirect(redirect) => routed.to = format!("redirect {}", redirect.status.as_u16()),
@@ -174,16 +189,26 @@ fn routed(config: &Config, id: RouteId) -> Routed {
         Action::Forward(forward) => {
             routed.to = config.service(forward.service).name.to_string();
             routed.inject = forward.inject.iter().map(|flag| flag.key.to_string()).collect();
+            routed.shadows = forward.shadows.iter().map(|rule| shadowed(config, rule)).collect();
             if let Some(rule) = &forward.version {
-                routed.version_flag = Some(rule.flag.key.to_string());
+                let name = |version: &VersionId| &*config.version(forward.service, *version).name;
                 let mapped = rule.values.iter().flatten();
-                routed.values = mapped
-                    .map(|(value, version)| {
-                        format!("{value}={}", config.version(forward.service, *version).name)
-                    })
-                    .collect();
+                routed.version_flag = Some(rule.flag.key.to_string());
+                routed.values = mapped.map(|(value, version)| format!("{value}={}", name(version))).collect();
             }
         }
     }
     routed
+}
+
+fn shadowed(config: &Config, rule: &ShadowRule) -> ShadowedBy {
+    let service = config.service(rule.service);
+    let name =
+        |version: &Option<VersionId>| version.map_or("none", |version| &service.versions[version.0].name);
+    let mapped = rule.values.iter().flatten();
+    ShadowedBy {
+        flag: rule.flag.key.to_string(),
+        service: service.name.to_string(),
+        values: mapped.map(|(value, version)| format!("{value}={}", name(version))).collect(),
+    }
 }

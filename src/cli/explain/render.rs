@@ -47,9 +47,15 @@ fn write(told: &Explanation, out: &mut String) -> std::fmt::Result {
         };
         line(out, "key", &text)?;
     }
+    for shadow in &told.shadows {
+        line(out, "shadow", &shadow.why)?;
+    }
     line(out, "revision", &told.revision)?;
     for flag in &told.flags {
-        write_flag(flag, out)?;
+        write_flag(flag, if flag.decides_version { Some("decides the version") } else { None }, out)?;
+    }
+    for shadow in &told.shadows {
+        write_flag(&shadow.flag, Some("decides a copy"), out)?;
     }
     if !told.headers.is_empty() {
         writeln!(out, "\n{}", paint(STRONG, "sent to the version"))?;
@@ -85,14 +91,12 @@ fn line(out: &mut String, what: &str, value: &str) -> std::fmt::Result {
     writeln!(out, "  {} {value}", paint(FAINT, format_args!("{what:<9}")))
 }
 
-fn write_flag(flag: &ExplainedFlag, out: &mut String) -> std::fmt::Result {
+fn write_flag(flag: &ExplainedFlag, decides: Option<&str>, out: &mut String) -> std::fmt::Result {
     let value = flag.value.as_ref().map_or("no value".to_owned(), ToString::to_string);
     let mut facts: Vec<String> = flag.variant.iter().map(|variant| format!("variant {variant}")).collect();
     facts.push(flag.reason.clone());
     facts.extend(flag.error.clone());
-    if flag.decides_version {
-        facts.push("decides the version".to_owned());
-    }
+    facts.extend(decides.map(str::to_owned));
     let style = if flag.error.is_some() { WARN } else { GOOD };
     let (key, value) = (paint(STRONG, &flag.key), paint(style, value));
     writeln!(out, "\n{key} = {value} {}", paint(FAINT, format_args!("({})", facts.join(", "))))?;
@@ -136,6 +140,9 @@ mod tests {
                 "reason": "TARGETING_MATCH", "error": null,
                 "steps": [{"depth": 0, "what": "if", "result": "\"canary\""}, {"depth": 1, "what": "a == b", "result": "true"}],
                 "otherwise": ["`a == b` would have to be false"]}],
+            "shadows": [{"service": "shop", "version": "next", "why": "the version `next` of `shop` gets a copy", "trouble": null,
+                "flag": {"key": "s", "decides_version": false, "variant": "on", "value": "next", "reason": "STATIC", "error": null,
+                    "steps": [], "otherwise": []}}],
             "headers": [["x-flag-v", "canary"]], "set_cookie": null, "caching": "Vary: cookie", "dropped": ["x-flag-z"]
         }))
         .unwrap();
@@ -149,12 +156,15 @@ mod tests {
              \x20 service   shop\n\
              \x20 version   canary\n\
              \x20 key       cookie uid\n\
+             \x20 shadow    the version `next` of `shop` gets a copy\n\
              \x20 revision  0123456789ab\n\
              \n\
              v = \"canary\" (variant canary, TARGETING_MATCH, decides the version)\n\
              \x20 if        -> \"canary\"\n\
              \x20   a == b  -> true\n\
              \x20 otherwise: `a == b` would have to be false\n\
+             \n\
+             s = \"next\" (variant on, STATIC, decides a copy)\n\
              \n\
              sent to the version\n\
              \x20 x-flag-v: canary\n\

@@ -1,8 +1,12 @@
 //! The harness itself: a recording upstream shows exactly what a client sent.
 
+use std::io::Write;
 use std::time::Duration;
 
-use super::{Answer, Authority, Client, H2cUpstream, Lines, Metrics, Upstream, eventually};
+use super::{
+    Answer, Authority, Client, H2cUpstream, Lines, Metrics, RawUpstream, Recorded, Upstream, changes,
+    eventually, read_request,
+};
 
 #[test]
 fn an_upstream_shows_every_byte_that_the_client_sent() {
@@ -79,4 +83,35 @@ fn lines_can_be_awaited_and_metrics_added_up() {
     assert_eq!(metrics.sum("a", &[("y", "2,3")]), 4.0);
     assert_eq!((metrics.sum("b", &[]), metrics.series("a", &[])), (7.0, 2));
     assert_eq!(metrics.values("a", "y"), ["2,3", "4"]);
+}
+
+#[test]
+fn a_raw_upstream_says_what_it_likes_and_counts() {
+    let upstream = RawUpstream::start(|stream| {
+        read_request(stream)?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")
+    });
+    let mut client = Client::new(upstream.address);
+    for _ in 0..2 {
+        assert!(client.post("/", "body").try_send().is_err(), "half an answer is none");
+    }
+    assert_eq!(upstream.asked(), 2);
+}
+
+#[test]
+fn changes_of_a_copy_are_lines_in_any_order() {
+    let recorded = |head: &str, body: &str| Recorded {
+        head: head.replace('\n', "\r\n").into_bytes(),
+        body: body.into(),
+        connection: 0,
+        sni: None,
+    };
+    let original = recorded("GET / HTTP/1.1\nb: 1\na: 1\na: 1\n", "x");
+    let copy = recorded("GET / HTTP/1.1\na: 1\nb: 2\nc: 3\n", "x");
+    let (gone, new) = changes(&original, &copy);
+    assert_eq!((gone.join(","), new.join(",")), ("a: 1,b: 1".to_owned(), "b: 2,c: 3".to_owned()));
+    for other in [recorded("GET /a HTTP/1.1\n", "x"), recorded("GET / HTTP/1.1\n", "y")] {
+        let compared = std::panic::catch_unwind(|| changes(&original, &other));
+        assert!(compared.is_err(), "{}", other.text());
+    }
 }

@@ -1,0 +1,3 @@
+//! Bodies in their encodings, and what is no JSON.
+
+use super::*;

@@ -1,0 +1,417 @@
+//! A shadow that hangs, lies, floods or dies: the client never notices, and every copy is accounted for.
+
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Answer, DEAD, Gateway, RawUpstream, Response, Setup, Shop, Upstream, always, dark, eventually, flag,
+    one_route, opt_in, read_request, services, shadowed, versions,
+};
+
+type Behaviour = fn(&mut TcpStream) -> io::Result<()>;
+
+/// Sends the same for as long as the peer takes it.
+fn flood(stream: &mut TcpStream, piece: &[u8]) -> io::Result<()> {
+    loop {
+        stream.write_all(piece)?;
+    }
+}
+
+/// Says nothing until the peer goes.
+fn hang(stream: &mut TcpStream) -> io::Result<()> {
+    io::copy(stream, &mut io::sink()).map(drop)
+}
+
+/// Reads the request, then says this and closes.
+fn say(stream: &mut TcpStream, text: &[u8]) -> io::Result<()> {
+    read_request(stream)?;
+    stream.write_all(text)
+}
+
+/// What a shadow can do to harm, and what its copies may be counted as.
+const HOSTILE: [(&str, Behaviour, &[&str]); 17] = [
+    ("hangs", hang, &["timeout"]),
+    // What is unread when a socket is closed makes it a reset.
+    ("resets", |_| Ok(()), &["closed"]),
+    ("closes", |stream| say(stream, b""), &["closed"]),
+    ("closes-in-head", |stream| say(stream, b"HTTP/1.1 200 OK\r\ncontent-le"), &["closed"]),
+    (
+        "closes-in-body",
+        |stream| say(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"),
+        &["closed"],
+    ),
+    (
+        "closes-in-chunk",
+        |stream| say(stream, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\nhalf"),
+        &["closed", "protocol"],
+    ),
+    (
+        "garbage",
+        |stream| say(stream, b"\x00\xff\x16\x03\x01 nothing that is HTTP\r\n\r\n\r\n\r\n"),
+        &["protocol"],
+    ),
+    ("http-0-9", |stream| say(stream, b"<html>from long ago</html>\r\n\r\n"), &["protocol"]),
+    (
+        "http-2",
+        |stream| say(stream, b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64\0\x04\0\0\xff\xff\r\n\r\n"),
+        &["protocol"],
+    ),
+    (
+        "bad-chunk",
+        |stream| say(stream, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nbody\r\n0\r\n\r\n"),
+        &["protocol", "closed"],
+    ),
+    (
+        "bad-length",
+        |stream| say(stream, b"HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\nbody"),
+        &["protocol", "closed"],
+    ),
+    (
+        "floods-unframed",
+        |stream| {
+            say(stream, b"HTTP/1.1 200 OK\r\n\r\n")?;
+            flood(stream, &[b'x'; 16 << 10])
+        },
+        &["answer_too_large"],
+    ),
+    (
+        "floods-10-gib",
+        |stream| {
+            say(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 10737418240\r\n\r\n")?;
+            flood(stream, &[b'x'; 16 << 10])
+        },
+        &["answer_too_large"],
+    ),
+    (
+        "floods-chunks",
+        |stream| {
+            say(stream, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+            flood(stream, b"10\r\n0123456789abcdef\r\n10\r\n0123456789abcdef\r\n")
+        },
+        &["answer_too_large"],
+    ),
+    (
+        "floods-headers",
+        |stream| {
+            say(stream, b"HTTP/1.1 200 OK\r\n")?;
+            flood(stream, b"x-more: and more and more and more\r\n")
+        },
+        &["protocol"],
+    ),
+    (
+        "floods-continues",
+        |stream| {
+            read_request(stream)?;
+            flood(stream, b"HTTP/1.1 100 Continue\r\n\r\n")
+        },
+        &["protocol", "timeout"],
+    ),
+    (
+        "drips",
+        |stream| {
+            say(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")?;
+            loop {
+                stream.write_all(b"x")?;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        },
+        &["timeout"],
+    ),
+];
+
+/// The service `hostile`, a version for each way to be it, and a flag that takes the version's name from the query.
+fn hostile(upstreams: &[(&str, RawUpstream)]) -> (String, Value) {
+    let version = |(name, upstream): &(&str, RawUpstream)| {
+        format!("      {name}: {{endpoints: ['{}']}}\n", upstream.address)
+    };
+    let versions: String = upstreams.iter().map(version).collect();
+    let service = format!("  hostile:\n    default: hangs\n    versions:\n{versions}");
+    let names: serde_json::Map<_, _> =
+        upstreams.iter().map(|(name, _)| ((*name).to_owned(), json!(name))).collect();
+    let s = flag(names.into(), "hangs", json!({"var": "query.who"}));
+    (service, s)
+}
+
+fn seen(response: &Response) -> (u16, Vec<(String, String)>, Vec<u8>) {
+    let fields = response.fields.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date"));
+    (response.status, fields.cloned().collect(), response.body.clone())
+}
+
+#[test]
+fn whatever_a_shadow_does_the_client_gets_its_answer_and_the_copy_is_counted() {
+    const EACH: usize = 4;
+    let stable = Upstream::start("stable");
+    let body: Vec<u8> = (0..100_000_u32).map(|byte| (byte * 31) as u8).collect();
+    let answer = Answer::new(201, &body).header("etag", "\"1\"").header("x-a", "1").header("x-a", "2");
+    stable.answer(move |_| answer.clone());
+    let upstreams = HOSTILE.map(|(name, behaviour, _)| (name, RawUpstream::start(behaviour)));
+    let (service, s) = hostile(&upstreams);
+    let shop = services(&format!("['{}']", stable.address), &format!("['{DEAD}']"));
+    let shadow = "{flag: s, service: hostile, methods: [GET, POST], timeout: 1s, max_answer: 1MiB, \
+                  breaker: {failures: 1000, rest: 10s}, compare: {noise: 50%}}";
+    let with = Gateway::start(
+        &(shop.clone() + &service + &one_route(&format!("shadows: [{shadow}],"))),
+        json!({"v": versions(Value::Null), "s": s}),
+    );
+    let without = Gateway::start(&(shop + &one_route("")), json!({"v": versions(Value::Null)}));
+    let expected = seen(&without.get("/"));
+
+    for (name, ..) in HOSTILE {
+        let mut client = with.client();
+        for number in 0..EACH {
+            let target = format!("/?who={name}");
+            let request =
+                if number % 2 == 0 { client.get(&target) } else { client.post(&target, &body[..50_000]) };
+            assert_eq!(seen(&request.send()), expected, "{name}");
+        }
+    }
+
+    let posts = stable.requests().into_iter().filter(|request| request.method() == "POST");
+    assert!(posts.map(|post| post.body).all(|sent| sent == body[..50_000]), "the originals are whole");
+    for (name, _, results) in HOSTILE {
+        let counted = || {
+            let metrics = with.metrics();
+            let of = |result: &&str| {
+                metrics.sum("flagway_shadow_copies_total", &[("version", name), ("result", result)])
+            };
+            results.iter().map(of).sum::<f64>()
+        };
+        eventually(&format!("the copies to the one that {name} are counted as {results:?}"), || {
+            counted() == EACH as f64
+        });
+    }
+    with.wait_until_settled();
+    let metrics = with.metrics();
+    assert_eq!(metrics.sum("flagway_shadow_dropped_total", &[]), 0.0);
+    assert_eq!(metrics.sum("flagway_shadow_copies_total", &[("result", "answered")]), 0.0);
+    for (name, upstream) in &upstreams {
+        assert_eq!(upstream.asked(), EACH, "nothing is sent twice to the one that {name}");
+    }
+    for shadow in with.shadows() {
+        assert_eq!((&shadow["sent"], &shadow["compared"]), (&json!(EACH), &json!(0)), "{shadow:#}");
+    }
+}
+
+#[test]
+fn a_shadow_that_takes_no_connection_costs_nothing() {
+    let stable = Upstream::start("stable");
+    let config = services(&format!("['{}']", stable.address), &format!("['{DEAD}']")) + &shadowed("");
+    let gateway = Gateway::start(&config, dark());
+    let mut client = gateway.client();
+    for _ in 0..20 {
+        assert_eq!(client.get("/").send().text(), "stable");
+    }
+    eventually("every copy is accounted for", || {
+        let metrics = gateway.metrics();
+        metrics.sum("flagway_shadow_copies_total", &[("result", "connect")])
+            + metrics.sum("flagway_shadow_dropped_total", &[])
+            == 20.0
+    });
+    assert!(gateway.copies("connect") >= 1.0, "one had to try");
+    gateway.wait_until_settled();
+}
+
+#[test]
+fn a_shadow_that_fails_has_a_rest_and_then_one_copy_tries() {
+    let shop = Shop::start();
+    shop.canary.answer(|_| Answer::close());
+    let gateway = shop.gateway(&shadowed(", breaker: {failures: 3, rest: 3s}"), dark());
+    let mut client = gateway.client();
+    for round in 1..=3 {
+        client.get("/").send();
+        eventually("the failure is counted", || gateway.copies("closed") == f64::from(round));
+    }
+    assert_eq!(gateway.shadow()["resting"], true);
+    for _ in 0..5 {
+        assert_eq!(client.get("/").send().text(), "stable");
+    }
+    gateway.wait_for_drops("breaker", 5);
+    assert_eq!((shop.canary.count(), gateway.copies("sent")), (3, 3.0));
+
+    // It fails once more: one is enough for another rest.
+    eventually("one copy tries", || {
+        client.get("/").send();
+        shop.canary.count() == 4
+    });
+    eventually("it failed", || gateway.copies("closed") == 4.0);
+    let drops = gateway.dropped("breaker");
+    client.get("/").send();
+    eventually("it rests again", || gateway.dropped("breaker") == drops + 1.0);
+    assert_eq!(shop.canary.count(), 4);
+
+    // It is well again: one answer is enough to go on.
+    shop.canary.answer(|_| Answer::new(200, "well"));
+    eventually("one copy is answered", || {
+        client.get("/").send();
+        gateway.copies("answered") >= 1.0
+    });
+    assert_eq!(gateway.shadow()["resting"], false);
+    let drops = gateway.dropped("breaker");
+    let copies = shop.canary.count();
+    for _ in 0..5 {
+        client.get("/").send();
+    }
+    shop.canary.wait_for(copies + 5);
+    assert_eq!(gateway.dropped("breaker"), drops);
+}
+
+#[test]
+fn an_error_status_is_an_answer_and_no_failure() {
+    let shop = Shop::start();
+    shop.canary.answer(|_| Answer::new(503, "busy"));
+    let gateway = shop.gateway(&shadowed(", breaker: {failures: 2}"), dark());
+    let mut client = gateway.client();
+    for round in 1..=10 {
+        client.get("/").send();
+        shop.canary.wait_for(round);
+    }
+    eventually("all are answered", || gateway.copies("answered") == 10.0);
+    assert_eq!(gateway.shadow()["resting"], false);
+}
+
+#[test]
+fn no_more_copies_than_allowed_are_under_way() {
+    // Limits of the shadow, limits of all shadows.
+    for (options, limits) in [(", max_in_flight: 2", ""), ("", "shadows: {max_in_flight: 2, queue: 1}\n")] {
+        let shop = Shop::start();
+        shop.canary.answer(|_| Answer::hang());
+        let options = format!(", timeout: 10m{options}");
+        let gateway = shop.gateway(&(shadowed(&options) + limits), dark());
+        let mut client = gateway.client();
+        for round in 1..=2 {
+            assert_eq!(client.get("/").send().text(), "stable");
+            shop.canary.wait_for(round);
+        }
+        for _ in 0..10 {
+            assert_eq!(client.get("/").send().text(), "stable");
+        }
+        let what_is_full = || gateway.dropped("in_flight") + gateway.dropped("queue");
+        // One may wait, where waiting is the way.
+        eventually("the rest is dropped", || what_is_full() >= 9.0);
+        let metrics = gateway.metrics();
+        let waiting = metrics.sum("flagway_shadow_waiting", &[]);
+        assert_eq!(what_is_full() + waiting, 10.0, "{options} {limits}");
+        assert_eq!(metrics.sum("flagway_shadow_in_flight", &[]), 2.0, "{options} {limits}");
+        assert_eq!(shop.canary.count(), 2, "{options} {limits}");
+    }
+}
+
+#[test]
+fn the_bytes_held_for_all_shadows_are_bounded() {
+    let shop = Shop::start();
+    shop.canary.answer(|_| Answer::hang());
+    let rest = shadowed(", methods: [POST], timeout: 3s, breaker: {failures: 1000, rest: 1s}")
+        + "shadows: {max_bytes: 128KiB}\n";
+    let gateway = shop.gateway(&rest, dark());
+    let body: Vec<u8> = (0..50_000_u32).map(|byte| (byte * 3) as u8).collect();
+    let mut client = gateway.client();
+    for _ in 0..10 {
+        assert_eq!(client.post("/", &body).send().text(), "stable");
+        let held = gateway.metrics().sum("flagway_shadow_bytes", &[]);
+        assert!(held <= f64::from(128 << 10), "{held} bytes are held");
+    }
+    assert!(shop.stable.requests().iter().all(|request| request.body == body), "the originals are whole");
+    eventually("what finds no room is dropped", || gateway.dropped("memory") >= 8.0);
+    assert!(gateway.copies("sent") >= 1.0, "what finds room is copied");
+    gateway.wait_until_settled();
+    let copies = shop.canary.requests();
+    assert!(copies.iter().all(|copy| copy.body == body), "never truncated");
+    // Room is there again.
+    shop.canary.answer(|_| Answer::new(200, ""));
+    assert_eq!(client.post("/", &body).send().text(), "stable");
+    shop.canary.wait_for(copies.len() + 1);
+}
+
+#[test]
+fn failures_of_a_shadow_are_no_failures_of_the_version() {
+    let (stable, one) = (Upstream::start("stable"), Upstream::start("one"));
+    let other = Upstream::start("other");
+    let endpoints = format!("['{}', '{}']", one.address, other.address);
+    let config = services(&format!("['{}']", stable.address), &endpoints)
+        + &shadowed(", breaker: {failures: 1000, rest: 1s}");
+    let gateway = Gateway::start(&config, json!({"v": opt_in(), "s": always("canary")}));
+    let mut client = gateway.client();
+    other.stop();
+    eventually("a copy finds nobody", || {
+        client.get("/").send();
+        gateway.copies("connect") >= 1.0
+    });
+    let back = Upstream::start_at(other.address, "other");
+    let mut served = [0, 0];
+    for _ in 0..20 {
+        let text = client.get("/").header("x-canary", "always").send().text();
+        served[usize::from(text == "other")] += 1;
+    }
+    assert_eq!(served, [10, 10], "the endpoint was not given a rest for a shadow's sake");
+    assert_eq!(gateway.metrics().sum("flagway_fallbacks_total", &[]), 0.0);
+    drop(back);
+}
+
+#[test]
+fn copies_take_no_turn_of_the_originals() {
+    let (stable, one, other) = (Upstream::start("stable"), Upstream::start("one"), Upstream::start("other"));
+    let endpoints = format!("['{}', '{}']", one.address, other.address);
+    let config = services(&format!("['{}']", stable.address), &endpoints) + &shadowed("");
+    let gateway = Gateway::start(&config, json!({"v": opt_in(), "s": always("canary")}));
+    let mut client = gateway.client();
+    let mut served = Vec::new();
+    for round in 1..=10 {
+        served.push(client.get("/").header("x-canary", "always").send().text());
+        client.get("/").send();
+        eventually("the copy is sent", || gateway.copies("answered") == f64::from(round));
+    }
+    assert!(served.windows(2).all(|pair| pair[0] != pair[1]), "by turns: {served:?}");
+}
+
+#[test]
+fn shadows_that_hang_delay_no_stop() {
+    let shop = Shop::start();
+    shop.canary.answer(|_| Answer::hang());
+    let rest = shadowed(", timeout: 10m") + "shutdown: {grace: 10m}\n";
+    let mut gateway: Gateway = shop.gateway(&rest, dark());
+    let mut client = gateway.client();
+    for _ in 0..5 {
+        assert_eq!(client.get("/").send().text(), "stable");
+    }
+    shop.canary.wait_for(5);
+    drop(client);
+    gateway.signal("TERM");
+    // It gives up long before one of those ten minutes is over.
+    assert_eq!(gateway.wait().code(), Some(0));
+}
+
+#[test]
+fn a_client_that_leaves_in_the_middle_leaves_nothing_behind() {
+    let shop = Shop::start();
+    let gateway = shop.gateway(&shadowed(", methods: [POST]"), dark());
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(gateway.address("main")).unwrap();
+        stream.write_all(b"POST / HTTP/1.1\r\nhost: shop.test\r\ncontent-length: 1000\r\n\r\nhalf").unwrap();
+    }
+    gateway.wait_for_drops("unfinished", 5);
+    gateway.wait_until_settled();
+    assert_eq!((gateway.copies("sent"), shop.canary.count()), (0.0, 0), "half a request is no copy");
+}
+
+#[test]
+fn a_slow_original_is_not_hurried_and_its_shadow_waits_within_bounds() {
+    let shop = Shop::start();
+    shop.stable.answer(|_| Answer::new(200, "late but whole").after(Duration::from_millis(700)));
+    let gateway = shop.gateway(&shadowed(""), dark());
+    assert_eq!(gateway.get("/").text(), "late but whole");
+    let shadow = gateway.compared(1);
+    assert_eq!(shadow["differences"][0]["path"], "body", "{shadow:#}");
+    gateway.wait_until_settled();
+}
+
+#[test]
+fn a_configuration_without_shadows_has_none_to_tell_of() {
+    let shop = Shop::start();
+    let gateway = Setup::new(&shop.config(&one_route(""))).flags(dark()).start();
+    gateway.get("/");
+    assert_eq!(gateway.shadows(), Vec::<Value>::new());
+    assert_eq!(gateway.metrics().sum("flagway_shadow_evaluations_total", &[]), 0.0);
+}

@@ -1,0 +1,112 @@
+//! Shadows before a shop: the flag `v` says that stable serves, the flag `s` that the canary gets a copy.
+
+use serde_json::{Value, json};
+
+use super::flags::flag;
+use super::gateway::Gateway;
+use super::message::Recorded;
+use super::shop::{one_route, versions};
+use super::wait::eventually;
+
+/// Stable serves everyone, and every request is copied to the canary.
+pub fn dark() -> Value {
+    json!({"v": versions(Value::Null), "s": always("canary")})
+}
+
+/// A flag that has one value for everyone.
+pub fn always(value: &str) -> Value {
+    flag(json!({ "it": value }), "it", Value::Null)
+}
+
+/// One route for everything with a shadow by the flag `s`; `options` are further keys of it, each with a comma in front.
+pub fn shadowed(options: &str) -> String {
+    one_route(&format!("inject: [v], shadows: [{{flag: s{options}}}],"))
+}
+
+/// What a copy lacks of its original and what it has besides, as sorted lines; request line and body are the same.
+#[track_caller]
+pub fn changes(original: &Recorded, copy: &Recorded) -> (Vec<String>, Vec<String>) {
+    let lines = |request: &Recorded| -> Vec<String> {
+        let mut lines: Vec<_> = request.text().lines().map(str::to_owned).collect();
+        lines[1..].sort();
+        lines
+    };
+    let (mut gone, mut new) = (lines(original), lines(copy));
+    assert_eq!(gone.remove(0), new.remove(0), "the request line");
+    assert!(
+        original.body == copy.body,
+        "a body of {} bytes became one of {}",
+        original.body.len(),
+        copy.body.len()
+    );
+    gone.retain(|line| match new.iter().position(|have| have == line) {
+        Some(at) => {
+            new.remove(at);
+            false
+        }
+        None => true,
+    });
+    (gone, new)
+}
+
+impl Gateway {
+    /// What is told of every shadow.
+    #[track_caller]
+    pub fn shadows(&self) -> Vec<Value> {
+        let response = self.api("/api/v1/shadows");
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.json()["shadows"].as_array().expect("a list").clone()
+    }
+
+    /// What is told of the only shadow.
+    #[track_caller]
+    pub fn shadow(&self) -> Value {
+        let mut shadows = self.shadows();
+        assert_eq!(shadows.len(), 1, "one shadow: {shadows:#?}");
+        shadows.remove(0)
+    }
+
+    /// What is told of the only shadow once `count` requests were compared, and no more.
+    #[track_caller]
+    pub fn compared(&self, count: u64) -> Value {
+        eventually("the answers are compared", || {
+            self.shadows().first().is_some_and(|shadow| shadow["compared"].as_u64() >= Some(count))
+        });
+        let shadow = self.shadow();
+        assert_eq!(shadow["compared"], count, "{shadow:#}");
+        shadow
+    }
+
+    /// Copies with that result, of all shadows: `sent`, `answered`, `timeout`.
+    pub fn copies(&self, result: &str) -> f64 {
+        self.metrics().sum("flagway_shadow_copies_total", &[("result", result)])
+    }
+
+    /// Copies that were dropped for that reason, of all shadows.
+    pub fn dropped(&self, reason: &str) -> f64 {
+        self.metrics().sum("flagway_shadow_dropped_total", &[("reason", reason)])
+    }
+
+    /// Waits until so many copies were dropped for that reason; no more, and none for another one.
+    #[track_caller]
+    pub fn wait_for_drops(&self, reason: &str, count: usize) {
+        eventually(&format!("{count} drops for {reason}"), || self.dropped(reason) >= count as f64);
+        let all = self.metrics().sum("flagway_shadow_dropped_total", &[]);
+        assert_eq!(
+            (self.dropped(reason), all),
+            (count as f64, count as f64),
+            "drops for {reason} and at all"
+        );
+    }
+
+    /// Waits until no copy waits or is under way and nothing is held for one.
+    #[track_caller]
+    pub fn wait_until_settled(&self) {
+        for gauge in ["flagway_shadow_waiting", "flagway_shadow_in_flight", "flagway_shadow_bytes"] {
+            eventually(&format!("{gauge} is 0 again"), || {
+                let metrics = self.metrics();
+                metrics.series(gauge, &[]) == 1 && metrics.sum(gauge, &[]) == 0.0
+            });
+        }
+    }
+}
