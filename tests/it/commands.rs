@@ -106,13 +106,20 @@ fn a_missing_configuration_is_named() {
 #[test]
 fn a_wrong_command_line_exits_with_2() {
     let empty = tempfile::tempdir().unwrap();
-    for wrong in
-        [&["rum"][..], &["run", "--no-such"], &["schema"], &["schema", "routes"], &["check", "a", "b"]]
-    {
+    for wrong in [
+        &["rum"][..],
+        &["run", "--no-such"],
+        &["schema"],
+        &["schema", "routes"],
+        &["check", "a", "b"],
+        &["shadow"],
+        &["shadow", "reset"],
+        &["shadow", "report", "--json", "--watch"],
+    ] {
         flagway(empty.path(), wrong).failed_with(2);
     }
     let help = flagway(empty.path(), &["--help"]).succeeded().stdout;
-    in_order(&help, &["run", "check", "explain", "demo", "schema", "health", "completions"]);
+    in_order(&help, &["run", "check", "explain", "shadow", "demo", "schema", "health", "completions"]);
 }
 
 #[test]
