@@ -251,19 +251,32 @@ fn the_dark_launch_leads_to_the_verdict_that_the_guide_shows() {
     assert_eq!(run(&["shadow", "reset", "cart"]), chapter.prints("flagway shadow reset cart"));
     assert_eq!(gateway.api("/api/v1/shadows/cart").json()["shadows"][0]["compared"], 0);
 
-    // Off within a second.
-    let before = gateway.revision();
-    gateway.replace("flags.json", chapter.blocks("json").last().unwrap());
-    eventually("the flag is off", || gateway.revision() != before);
-    let copies = v2.count();
-    for number in 0..10 {
-        assert_eq!(asked(number).status, 200);
-    }
-    assert_eq!(gateway.metrics().sum("flagway_shadow_in_flight", &[]), 0.0);
-    assert_eq!(v2.count(), copies);
+    // Off within a second. Copies keep their order: whoever was copied meanwhile would come before the last one.
+    let publish = |flags: &str| {
+        let before = gateway.revision();
+        gateway.replace("flags.json", flags);
+        eventually("other flags are live", || gateway.revision() != before);
+    };
+    publish(chapter.blocks("json").last().unwrap());
+    (0..10).for_each(|number| assert_eq!(asked(number).status, 200));
+    publish(&widened);
+    assert_eq!(asked(CARTS).status, 200);
+    assert_eq!(v2.wait_for(CARTS + 1).last().unwrap().target(), format!("/cart/{CARTS}"));
+    assert_eq!(v2.count(), CARTS + 1);
 }
 
 const CARTS: usize = 200;
+
+#[test]
+fn the_readme_shows_a_part_of_the_guides_report() {
+    let (readme, chapter) = (document("README.md"), Chapter::read());
+    let (_, shown) = readme.split_once("$ flagway shadow report cart\n").expect("a report");
+    let shown = shown.split("```").next().unwrap_or(shown);
+    let report = chapter.prints("flagway shadow report cart");
+    for part in shown.split("...\n").filter(|part| !part.is_empty()) {
+        assert!(report.contains(part), "not in the guide:\n{part}");
+    }
+}
 
 #[test]
 fn the_guide_knows_every_word_of_a_report() {
