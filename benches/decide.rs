@@ -1,4 +1,4 @@
-//! What deciding costs: one request through 1, 10 and 100 flags, with and without the headers that tell it.
+//! What deciding costs: one request through 1, 10 and 100 flags, with and without the headers that tell it; and through a flag and a shadow.
 //!
 //! `cargo bench --bench decide`. Targets: one targeted, split flag under 200 ns; ten under 1.5 microseconds including headers.
 
@@ -7,6 +7,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use flagway::decide::decide;
 use flagway::decide::headers::{Attempt, decision_headers};
+use flagway::snapshot::Snapshot;
 use http::HeaderMap;
 
 #[path = "../tests/support/world.rs"]
@@ -17,14 +18,15 @@ const NOW: i64 = 1_790_000_000;
 
 fn deciding(c: &mut Criterion) {
     let mut group = c.benchmark_group("decide");
-    for flags in [0, 1, 10, 100] {
-        let snapshot = world::snapshot(flags, "[headers]");
+    let mut decided = |id: BenchmarkId, snapshot: &Snapshot| {
         let request = world::request();
-        let facts = world::facts(&snapshot, &request);
-        group.bench_function(BenchmarkId::new("flags", flags), |b| {
-            b.iter(|| decide(&snapshot, black_box(&facts), NOW, 7));
-        });
+        let facts = world::facts(snapshot, &request);
+        group.bench_function(id, |b| b.iter(|| decide(snapshot, black_box(&facts), NOW, 7)));
+    };
+    for flags in [0, 1, 10, 100] {
+        decided(BenchmarkId::new("flags", flags), &world::snapshot(flags, "[headers]"));
     }
+    decided(BenchmarkId::from_parameter("one flag and a shadow"), &world::shadowed(1, "[headers]"));
     group.finish();
 }
 

@@ -261,3 +261,23 @@ fn routes(snapshot: &Snapshot, flag: FlagId) -> Vec<String> {
     let order = snapshot.routes.order().iter().filter(asks);
     order.map(|route| snapshot.config.routes[route.0].name.to_string()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::fixture::snapshot;
+
+    #[test]
+    fn a_flag_lists_the_routes_that_ask_it_for_a_shadow_too() {
+        let flag = r#"{"state":"ENABLED","variants":{"canary":"canary"},"defaultVariant":"canary"}"#;
+        let flags = format!(r#"{{"flags":{{"copy":{flag},"told":{flag},"unused":{flag}}}}}"#);
+        let snapshot = snapshot("", "    inject: [told]\n    shadows: [{flag: copy}]", &flags);
+        let routes = |key| {
+            let id = snapshot.flags.find(key).unwrap();
+            FlagView::new(&snapshot, id, snapshot.flags.get(id)).routes
+        };
+        assert_eq!(routes("copy"), ["shop"]);
+        assert_eq!(routes("told"), ["shop"]);
+        assert_eq!(routes("unused"), [""; 0]);
+    }
+}

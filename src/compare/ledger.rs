@@ -13,6 +13,8 @@ mod fields;
 mod latencies;
 mod seen;
 mod sets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -94,7 +94,8 @@ pub fn interval(count: u64, of: u64) -> [f64; 2] {
     let scale = 1.0 + Z * Z / n;
     let centre = (p + Z * Z / (2.0 * n)) / scale;
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt() / scale;
-    [(centre - half).max(0.0), (centre + half).min(1.0)]
+    // Rounding takes neither end past the rate: of 0 the low end is 0.
+    [(centre - half).clamp(0.0, p), (centre + half).clamp(p, 1.0)]
 }
 
 fn rate(count: u64, of: u64) -> f64 {

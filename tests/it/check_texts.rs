@@ -56,6 +56,25 @@ fn flags_and_versions_that_are_named_and_missing() {
 }
 
 #[test]
+fn shadows_whose_flags_or_versions_are_missing() {
+    insta::assert_snapshot!(checked(
+        "  - name: all
+    match: {path_prefix: /}
+    service: shop
+    shadows:
+      - flag: copy
+      - flag: sampel
+        values: {true: canary, false: none}
+",
+        r#"{"flags": {
+  "copy": {"state": "ENABLED", "variants": {"next": "canray", "off": "none"}, "defaultVariant": "off"},
+  "sample": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off"}
+}}
+"#
+    ));
+}
+
+#[test]
 fn flags_that_are_broken() {
     insta::assert_snapshot!(checked(
         "  - name: all

@@ -1,4 +1,4 @@
-//! A small world to decide in: two versions of a service, one route, any number of targeted and split flags.
+//! A small world to decide in: two versions of a service, one route with or without a shadow, any number of targeted and split flags.
 //!
 //! Shared by the benchmarks and by the test that counts allocations, so that both measure the same work.
 #![allow(clippy::panic, reason = "who cannot build the world has nothing to go on with")]
@@ -19,6 +19,11 @@ pub const STABLE: VersionId = VersionId(0);
 
 /// A configuration whose one route takes its version from `flag-0` and injects the first `flags` of them.
 pub fn config(flags: usize, injected: &str) -> Arc<Config> {
+    config_with(flags, injected, "")
+}
+
+/// The same; `more` are further lines of the route.
+fn config_with(flags: usize, injected: &str, more: &str) -> Arc<Config> {
     let names: Vec<String> = (0..flags).map(|n| format!("flag-{n}")).collect();
     let version = if flags > 0 { "    version: {flag: flag-0}\n" } else { "" };
     let text = format!(
@@ -42,7 +47,7 @@ routes:
     match: {{path_prefix: /checkout}}
     service: checkout
 {version}    inject: [{}]
-",
+{more}",
         names.join(", ")
     );
     let config = Config::parse("flagway.yaml", &text, Path::new("/"), &|_| None);
@@ -83,6 +88,13 @@ pub fn build(config: Arc<Config>, text: &str) -> Snapshot {
 /// A snapshot whose route reads `number` flags.
 pub fn snapshot(number: usize, injected: &str) -> Snapshot {
     build(config(number, injected), &flags(number.max(1)))
+}
+
+/// The same with a shadow, which the flag after those decides.
+pub fn shadowed(number: usize, injected: &str) -> Snapshot {
+    let shadow =
+        format!("    shadows: [{{flag: flag-{number}, values: {{canary: canary, stable: none}}}}]\n");
+    build(config_with(number, injected, &shadow), &flags(number + 1))
 }
 
 /// What a browser sends.

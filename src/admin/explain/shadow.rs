@@ -59,3 +59,98 @@ impl ExplainedShadow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::admin::explain::{At, Explanation, Request, explain};
+    use crate::snapshot::Snapshot;
+    use crate::snapshot::fixture::snapshot;
+
+    const FLAGS: &str = r#"{"flags":{
+        "v":{"state":"ENABLED","variants":{"canary":"canary","stable":"stable"},"defaultVariant":"stable",
+            "targeting":{"if":[{"==":[{"var":"header.x-canary"},"always"]},"canary"]}},
+        "copy":{"state":"ENABLED","variants":{"canary":"canary","none":"none"},"defaultVariant":"canary"},
+        "kept":{"state":"ENABLED","variants":{"off":"none"},"defaultVariant":"off"},
+        "split":{"state":"ENABLED","variants":{"canary":"canary","none":"none"},"defaultVariant":"none",
+            "targeting":{"fractional":[["canary",1]]}},
+        "odd":{"state":"ENABLED","variants":{"odd":"v9"},"defaultVariant":"odd"},
+        "off":{"state":"DISABLED","variants":{"canary":"canary"},"defaultVariant":"canary"},
+        "next":{"state":"ENABLED","variants":{"new":true},"defaultVariant":"new"}}}"#;
+
+    fn shadowed(shadows: &str) -> Snapshot {
+        snapshot("", &format!("    version: {{flag: v}}\n    shadows: [{shadows}]"), FLAGS)
+    }
+
+    fn told(snapshot: &Snapshot, method: &str, headers: &[(&str, &str)]) -> Explanation {
+        let line = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let request = Request {
+            method: method.to_owned(),
+            url: "http://shop.test/".to_owned(),
+            headers: headers.iter().map(line).collect(),
+            peer: None,
+            listener: None,
+            at: Some(At::Unix(0)),
+        };
+        explain(snapshot, &request, 0, 7).unwrap()
+    }
+
+    #[test]
+    fn it_is_told_which_version_gets_a_copy_or_why_none_does() {
+        let copy = "the version `canary` of `shop` gets a copy: ";
+        let none = "no copy is sent: ";
+        let says = "the flag `copy` says `canary`, as it has no targeting";
+        let canary = ("x-canary", "always");
+        let cases: [(&str, &str, &[(&str, &str)], String); 11] = [
+            ("{flag: copy}", "GET", &[], format!("{copy}{says}")),
+            ("{flag: copy}", "POST", &[], format!("{none}POST is none of the methods that are copied")),
+            ("{flag: copy, methods: [POST]}", "POST", &[], format!("{copy}{says}")),
+            ("{flag: copy}", "GET", &[canary], format!("{none}the version `canary` serves the request itself")),
+            (
+                "{flag: next, service: rewrite, values: {true: v2}}",
+                "GET",
+                &[canary],
+                "the version `v2` of `rewrite` gets a copy: the flag `next` says `new`, as it has no targeting".to_owned(),
+            ),
+            ("{flag: kept}", "GET", &[], format!("{none}the flag `kept` says `off`, as it has no targeting")),
+            (
+                "{flag: split}",
+                "GET",
+                &[("cookie", "uid=ada")],
+                format!("{copy}the flag `split` says `canary`, picked by its rule"),
+            ),
+            ("{flag: split}", "GET", &[], format!("{none}the flag `split` picks nothing without a targeting key")),
+            ("{flag: odd}", "GET", &[], format!("{none}the value \"v9\" of `odd` names no version of the service")),
+            ("{flag: off}", "GET", &[], format!("{none}the flag `off` is disabled")),
+            ("{flag: gone}", "GET", &[], format!("{none}no source defines the flag `gone`")),
+        ];
+        for (shadow, method, headers, why) in cases {
+            let told = told(&shadowed(shadow), method, headers);
+            let [shadow] = &told.shadows[..] else { panic!("{told:?}") };
+            assert_eq!(shadow.why, why);
+            assert_eq!(shadow.version.is_some(), !why.starts_with(none), "{shadow:?}");
+        }
+    }
+
+    #[test]
+    fn a_shadows_flag_is_explained_as_any_other_and_stands_apart() {
+        let told = told(&shadowed("{flag: split}, {flag: odd}"), "GET", &[("cookie", "uid=ada")]);
+        assert_eq!(told.flags.iter().map(|flag| &*flag.key).collect::<Vec<_>>(), ["v"]);
+        assert_eq!(told.trouble, None);
+        let [split, odd] = &told.shadows[..] else { panic!("{told:?}") };
+        assert_eq!((split.version.as_deref(), &*split.service), (Some("canary"), "shop"));
+        assert_eq!((split.flag.reason.as_str(), split.flag.decides_version), ("TARGETING_MATCH", false));
+        assert!(split.flag.steps[0].result.contains("bucket"), "{:?}", split.flag.steps);
+        assert!(split.flag.otherwise[0].contains("another targeting key"), "{:?}", split.flag.otherwise);
+        assert_eq!(odd.trouble.as_deref(), Some("unknown_version"));
+        let key = told.targeting_key.expect("a shadow reads it");
+        assert_eq!((key.source.as_deref(), key.minted), (Some("cookie uid"), false));
+    }
+
+    #[test]
+    fn nobody_is_said_to_be_minted_for_a_shadow() {
+        let route = "    targeting_key: [{visitor_cookie: {name: vid, max_age: 90d, mint: always}}]\n    shadows: [{flag: split}]";
+        let told = told(&snapshot("", route, FLAGS), "GET", &[]);
+        assert_eq!(told.targeting_key.map(|key| (key.source, key.minted)), Some((None, false)));
+        assert_eq!((told.set_cookie, told.caching), (None, None));
+    }
+}

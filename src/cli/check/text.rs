@@ -104,3 +104,34 @@ fn write_route(number: usize, route: &Routed, width: usize, out: &mut String) ->
     }
     writeln!(out, " {}", paint(FAINT, format_args!("[{}]", route.name)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_tells_its_flags_and_its_shadows() {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let shadow = |flag: &str, service: &str, values: &[&str]| ShadowedBy {
+            flag: flag.to_owned(),
+            service: service.to_owned(),
+            values: texts(values),
+        };
+        let route = Routed {
+            name: "checkout".to_owned(),
+            matches: "/checkout/*".to_owned(),
+            to: "shop".to_owned(),
+            version_flag: Some("v".to_owned()),
+            values: Vec::new(),
+            inject: texts(&["v", "price"]),
+            shadows: vec![shadow("copy", "shop", &[]), shadow("next", "rewrite", &["true=v2", "false=none"])],
+        };
+        let mut out = String::new();
+        write_route(1, &route, 0, &mut out).unwrap();
+        assert_eq!(
+            anstream::adapter::strip_str(&out).to_string(),
+            "  1. /checkout/*  -> shop, version by v, injects v, price, copies by copy, \
+             copies to rewrite by next (true=v2, false=none) [checkout]\n"
+        );
+    }
+}

@@ -140,6 +140,9 @@ mod tests {
                 "reason": "TARGETING_MATCH", "error": null,
                 "steps": [{"depth": 0, "what": "if", "result": "\"canary\""}, {"depth": 1, "what": "a == b", "result": "true"}],
                 "otherwise": ["`a == b` would have to be false"]}],
+            "shadows": [{"service": "shop", "version": "next", "why": "the version `next` of `shop` gets a copy", "trouble": null,
+                "flag": {"key": "s", "decides_version": false, "variant": "on", "value": "next", "reason": "STATIC", "error": null,
+                    "steps": [], "otherwise": []}}],
             "headers": [["x-flag-v", "canary"]], "set_cookie": null, "caching": "Vary: cookie", "dropped": ["x-flag-z"]
         }))
         .unwrap();
@@ -153,12 +156,15 @@ mod tests {
              \x20 service   shop\n\
              \x20 version   canary\n\
              \x20 key       cookie uid\n\
+             \x20 shadow    the version `next` of `shop` gets a copy\n\
              \x20 revision  0123456789ab\n\
              \n\
              v = \"canary\" (variant canary, TARGETING_MATCH, decides the version)\n\
              \x20 if        -> \"canary\"\n\
              \x20   a == b  -> true\n\
              \x20 otherwise: `a == b` would have to be false\n\
+             \n\
+             s = \"next\" (variant on, STATIC, decides a copy)\n\
              \n\
              sent to the version\n\
              \x20 x-flag-v: canary\n\

@@ -69,3 +69,68 @@ pub(super) fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default().min(END);
     humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::{Comparison, Kind};
+
+    /// Takes an example at each of these milliseconds; which were kept?
+    fn kept(limit: usize, times: &[u64]) -> Vec<String> {
+        let mut examples = Examples::default();
+        for time in times {
+            let differs = Difference {
+                path: "/a".to_owned(),
+                at: "/a".to_owned(),
+                kind: Kind::Changed,
+                original: None,
+                other: Some("é".repeat(1000)),
+            };
+            let observation = Observation {
+                shadow: Comparison::default(),
+                twin: None,
+                waited: Default::default(),
+                at: UNIX_EPOCH + Duration::from_millis(*time),
+                request_id: time.to_string(),
+                method: "M".repeat(2000),
+                path: "/".repeat(512),
+            };
+            examples.take(limit, &differs, &observation);
+        }
+        for example in examples.to_vec() {
+            assert_eq!(example.path.len(), 512);
+            assert!(example.method.len() == 512 && example.method.ends_with("M…"), "{}", example.method);
+            assert!(example.shadow.is_some_and(|text| text.len() <= 512 && text.ends_with("é…")));
+        }
+        examples.to_vec().into_iter().map(|example| example.request_id).collect()
+    }
+
+    #[test]
+    fn the_first_stays_and_the_latest_follow() {
+        for (limit, times, expected) in [
+            (0, &[1, 2][..], &[][..]),
+            (1, &[1, 5000], &["1"]),
+            (3, &[1, 2], &["1", "2"]),
+            (3, &[1, 2, 3], &["1", "2", "3"]),
+            // At most one a second, once there are enough.
+            (3, &[1, 2, 3, 500, 1002], &["1", "2", "3"]),
+            (3, &[1, 2, 3, 500, 1003, 1004, 2003], &["1", "1003", "2003"]),
+            (2, &[1, 2, 5000, 9000], &["1", "9000"]),
+            // A clock that was set back.
+            (2, &[9000, 8000, 7000, 10_000], &["9000", "10000"]),
+        ] {
+            assert_eq!(kept(limit, times), expected, "{limit} of {times:?}");
+        }
+    }
+
+    #[test]
+    fn every_time_has_words() {
+        for (time, expected) in [
+            (UNIX_EPOCH + Duration::from_millis(1_800_000_000_123), "2027-01-15T08:00:00.123Z"),
+            (UNIX_EPOCH - Duration::from_secs(1), "1970-01-01T00:00:00.000Z"),
+            (UNIX_EPOCH + Duration::from_secs(1 << 50), "9999-12-31T23:59:59.000Z"),
+        ] {
+            assert_eq!(rfc3339(time), expected);
+        }
+    }
+}

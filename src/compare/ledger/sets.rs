@@ -57,3 +57,54 @@ impl Sets {
 
 /// Sets that are told apart, beside those of one field.
 const MAX: usize = 2000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fields from 0 on are noise, from 30 on unsettled, from 35 on differences.
+    fn class(id: Id) -> Class {
+        match id {
+            0..30 => Class::Noise,
+            30..35 => Class::Unsettled,
+            _ => Class::Difference,
+        }
+    }
+
+    #[test]
+    fn more_sets_than_there_is_room_for_say_the_same_in_all() {
+        let mut sets = Sets::default();
+        let mut expected = Tally::default();
+        for n in 0..20_000u32 {
+            // Every number is another set of noisy fields; 0 is none.
+            let mut set: Set = (0..15).filter(|bit| n >> bit & 1 == 1).collect();
+            match n % 50 {
+                1 => set.extend([30, 31]),
+                2 => set.extend([30, 35]),
+                3 => set.extend([36, 37, 38]),
+                _ => {}
+            }
+            match n % 50 {
+                1 => expected.undecided += 1,
+                2 | 3 => expected.differing += 1,
+                _ if set.is_empty() => expected.equal += 1,
+                _ => expected.noise += 1,
+            }
+            sets.count(set, class);
+            assert!(sets.0.len() <= MAX + 40, "{}", sets.0.len());
+        }
+        assert_eq!(sets.tally(class), expected);
+    }
+
+    #[test]
+    fn a_set_beyond_the_bound_still_takes_part_in_what_is_learned() {
+        let mut sets = Sets::default();
+        (0..MAX as u32).for_each(|n| sets.count((0..11).filter(|bit| n >> bit & 1 == 1).collect(), class));
+        sets.count([1, 2, 20, 30].into_iter().collect(), class);
+        let Tally { undecided, differing, .. } = sets.tally(class);
+        assert_eq!((undecided, differing), (1, 0));
+        let settled = |id| if id == 30 { Class::Difference } else { class(id) };
+        let Tally { undecided, differing, .. } = sets.tally(settled);
+        assert_eq!((undecided, differing), (0, 1));
+    }
+}
