@@ -150,7 +150,7 @@ fn whatever_a_shadow_does_the_client_gets_its_answer_and_the_copy_is_counted() {
     let upstreams = HOSTILE.map(|(name, behaviour, _)| (name, RawUpstream::start(behaviour)));
     let (service, s) = hostile(&upstreams);
     let shop = services(&format!("['{}']", stable.address), &format!("['{DEAD}']"));
-    let shadow = "{flag: s, service: hostile, methods: [GET, POST], timeout: 1s, max_answer: 1MiB, \
+    let shadow = "{flag: s, service: hostile, methods: [GET, POST], timeout: 4s, max_answer: 256KiB, \
                   breaker: {failures: 1000, rest: 10s}, compare: {noise: 50%}}";
     let with = Gateway::start(
         &(shop.clone() + &service + &one_route(&format!("shadows: [{shadow}],"))),
