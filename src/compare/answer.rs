@@ -152,3 +152,61 @@ fn flush(pieces: &mut Vec<Bytes>, tail: &mut Vec<u8>) {
 fn hashed(pieces: &[Bytes]) -> Sha256 {
     pieces.iter().fold(Sha256::new(), |hash, piece| hash.chain_update(piece))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(sizes: &[usize]) -> Vec<Bytes> {
+        sizes.iter().zip((0..=u8::MAX).cycle()).map(|(size, byte)| Bytes::from(vec![byte; *size])).collect()
+    }
+
+    fn captured(cap: usize, pieces: &[Bytes]) -> Capture {
+        let mut capture = Capture::new(cap);
+        pieces.iter().for_each(|piece| capture.push(piece));
+        capture
+    }
+
+    #[test]
+    fn a_body_within_the_bound_is_kept_and_its_large_pieces_are_not_copied() {
+        let pieces = pieces(&[2000, 3, 0, 5, 3000, 7]);
+        let capture = captured(5015, &pieces);
+        assert!((5015..6000).contains(&capture.held()), "{}", capture.held());
+        let body = capture.finish();
+        assert_eq!(body.bytes().unwrap(), pieces.concat());
+        let Body::Whole(kept) = body else { panic!("it is not whole") };
+        assert_eq!((kept[0].as_ptr(), kept[2].as_ptr()), (pieces[0].as_ptr(), pieces[4].as_ptr()));
+    }
+
+    #[test]
+    fn a_body_beyond_the_bound_is_hashed_from_its_first_byte_and_nothing_is_kept() {
+        for sizes in [&[2000, 3, 0, 5, 3000, 7][..], &[6000], &[1; 5015]] {
+            let pieces = pieces(sizes);
+            let all = pieces.concat();
+            let expected = Body::Hashed { length: all.len() as u64, hash: Sha256::digest(&all).into() };
+            let capture = captured(all.len() - 1, &pieces);
+            assert_eq!(capture.held(), 0);
+            assert_eq!(capture.finish(), expected);
+            assert_eq!(captured(all.len(), &pieces).finish().hash(), expected.hash());
+
+            let mut capture = captured(usize::MAX, &pieces[..1]);
+            capture.let_go();
+            assert_eq!(capture.held(), 0);
+            pieces[1..].iter().for_each(|piece| capture.push(piece));
+            assert_eq!(capture.finish(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_held_tells_the_overhead_of_pieces_and_pieces_of_a_byte_have_none() {
+        let cap = 64 << 10;
+        for (size, overhead) in [(1, 2.0), (1023, 2.0), (1024, 1.07), (4096, 1.02)] {
+            let piece = Bytes::from(vec![1; size]);
+            let capture = captured(cap, &vec![piece; cap / size]);
+            let bytes = (cap / size * size) as f64;
+            let held = capture.held() as f64;
+            assert!(bytes <= held && held <= overhead * bytes, "pieces of {size}: {held} for {bytes}");
+        }
+        assert_eq!(captured(cap, &[]).finish(), Body::Whole(Vec::new()));
+    }
+}

@@ -7,8 +7,9 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
 use super::coding::Codings;
+use super::excerpt::{Excerpt, VALUE};
 use super::json::{self, Node, Scope};
-use super::{Answer, Body, Difference, Kind, Uncompared, excerpt};
+use super::{Answer, Body, Difference, Kind, Uncompared};
 use crate::config::field_path::FieldPath;
 use crate::config::shadow::CompareRules;
 
@@ -131,7 +132,9 @@ impl Contents<'_> {
 
     /// What is shown of bytes that are no JSON.
     fn plain(&self, bytes: &[u8]) -> Option<String> {
-        recorded(self.rules, || text(bytes).map_or_else(|| summary_of(bytes), excerpt::of))
+        recorded(self.rules, || {
+            text(bytes).map_or_else(|| summary_of(bytes), |text| Excerpt::of(text, VALUE))
+        })
     }
 
     /// Two texts from where they differ, or a summary of the bytes.
@@ -147,7 +150,7 @@ impl Contents<'_> {
         let shown = |text: &str| {
             recorded(self.rules, || {
                 let mark = if from > 0 { "…" } else { "" };
-                excerpt::of(&format!("{mark}{}", &text[from..]))
+                Excerpt::of(&format!("{mark}{}", &text[from..]), VALUE)
             })
         };
         (shown(one), shown(two))

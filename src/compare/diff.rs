@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
 
-use super::{Answer, Uncompared, body, excerpt};
+use super::excerpt::{Excerpt, VALUE};
+use super::{Answer, Uncompared, body};
 use crate::config::field_path::FieldPath;
 use crate::config::shadow::CompareRules;
 
@@ -121,7 +122,7 @@ fn header(name: &HeaderName, original: &HeaderMap, other: &HeaderMap, shown: boo
         (Some(one), Some(two)) if name == CONTENT_TYPE && media_type(one) == media_type(two) => return None,
         (Some(_), Some(_)) => Kind::Changed,
     };
-    let short = |value: Option<String>| value.filter(|_| shown).map(|value| excerpt::of(&value));
+    let short = |value: Option<String>| value.filter(|_| shown).map(|value| Excerpt::of(&value, VALUE));
     Some(Difference::of(&format!("header:{name}"), kind, short(original), short(other)))
 }
 
@@ -140,4 +141,64 @@ fn media_type(value: &str) -> String {
 
 fn milliseconds(waited: Duration) -> String {
     format!("{:.1} ms", waited.as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+    use crate::compare::tests::{answer, path, paths, rules, told_of};
+
+    #[test]
+    fn status_headers_and_latency_are_fields() {
+        let original = answer(&[("content-type", "text/html; charset=UTF-8"), ("location", "/a")], "");
+        let mut other = answer(
+            &[("content-type", "Text/HTML ;charset=utf-8"), ("cache-control", "no-store"), ("x-other", "1")],
+            "",
+        );
+        other.status = StatusCode::NOT_FOUND;
+        other.waited = original.waited + Duration::from_millis(101);
+        let told =
+            ["status changed", "header:location missing", "header:cache-control added", "latency slower"];
+        assert_eq!(told_of(&original, &other, &rules()).unwrap(), told);
+        other.waited = original.waited + Duration::from_millis(100);
+        assert_eq!(told_of(&original, &other, &rules()).unwrap(), told[..3]);
+        let back = ["status changed", "header:location added", "header:cache-control missing"];
+        assert_eq!(told_of(&other, &original, &rules()).unwrap(), back);
+
+        let ignoring = |path: &str| CompareRules { ignore: paths(&[path]), ..rules() };
+        other.waited = Duration::MAX;
+        for (ignored, index) in
+            [("status", 0), ("header:location", 1), ("header:cache-control", 2), ("latency", 3)]
+        {
+            let left = told.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, told)| *told);
+            assert!(
+                told_of(&original, &other, &ignoring(ignored)).unwrap().into_iter().eq(left),
+                "{ignored}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_of_a_repeated_header_are_one() {
+        let rules = CompareRules { headers: vec![HeaderName::from_static("vary")], ..rules() };
+        let vary = |values: &[&str]| {
+            let lines: Vec<_> = values.iter().map(|value| ("vary", *value)).collect();
+            answer(&lines, "")
+        };
+        assert!(told_of(&vary(&["a", "b"]), &vary(&["a, b"]), &rules).unwrap().is_empty());
+        let found = compare(&vary(&["a", "b"]), &vary(&["b", "a"]), &rules).unwrap().differences;
+        assert_eq!(found[0].original.as_deref(), Some("a, b"));
+        let rules = CompareRules { redact: vec![path("header:vary")], ..rules };
+        let found = compare(&vary(&["a", "b"]), &vary(&["b", "a"]), &rules).unwrap().differences;
+        assert_eq!((&*found[0].path, &found[0].original, &found[0].other), ("header:vary", &None, &None));
+    }
+
+    #[test]
+    fn an_ignored_body_is_not_even_decoded() {
+        let rules = CompareRules { ignore: paths(&["body", "header:content-encoding"]), ..rules() };
+        let broken = answer(&[("content-encoding", "gzip")], "no gzip");
+        assert!(told_of(&broken, &answer(&[], "x"), &rules).unwrap().is_empty());
+    }
 }

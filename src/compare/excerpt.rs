@@ -1,7 +1,7 @@
 //! A value in short, as it is shown on terminals and pages: cut to a bound, and nothing in it moves a cursor or turns a line around.
 
 /// Bytes of an excerpt at most, its mark of a cut included.
-pub(super) const MAX: usize = 256;
+pub(super) const VALUE: usize = 256;
 
 /// Stands for what was cut.
 const CUT: char = '…';
@@ -19,6 +19,13 @@ impl Excerpt {
     /// An empty one with room for `max` bytes.
     pub(super) fn new(max: usize) -> Excerpt {
         Excerpt { text: String::new(), max, cut: false }
+    }
+
+    /// A text in short.
+    pub(super) fn of(text: &str, max: usize) -> String {
+        let mut excerpt = Excerpt::new(max);
+        excerpt.push_str(text);
+        excerpt.finish()
     }
 
     /// Whether more would be cut.
@@ -64,13 +71,6 @@ impl Excerpt {
         }
         self.text
     }
-}
-
-/// A text in short.
-pub(super) fn of(text: &str) -> String {
-    let mut excerpt = Excerpt::new(MAX);
-    excerpt.push_str(text);
-    excerpt.finish()
 }
 
 /// Controls, and what has no width or changes the direction of a line; all of it in the basic plane.

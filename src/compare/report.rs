@@ -74,7 +74,7 @@ pub struct FieldReport {
     pub twin_count: u64,
     /// Of those so compared; none: none was.
     pub twin_rate: Option<f64>,
-    /// RFC 3339.
+    /// RFC 3339, as [`FieldReport::last_seen`]: when it differed from the shadow's or the twin's.
     pub first_seen: String,
     /// RFC 3339.
     pub last_seen: String,

@@ -15,7 +15,7 @@ use crate::config::field_path::FieldPath;
 use crate::config::shadow::{CompareRules, Share};
 
 /// The rules of a shadow that says nothing of comparing.
-fn rules() -> CompareRules {
+pub(super) fn rules() -> CompareRules {
     let names = ["content-type", "content-encoding", "location", "cache-control"];
     CompareRules {
         sample: Share(1.0),
@@ -31,16 +31,16 @@ fn rules() -> CompareRules {
     }
 }
 
-fn path(text: &str) -> FieldPath {
+pub(super) fn path(text: &str) -> FieldPath {
     FieldPath::parse(text).unwrap_or_else(|| panic!("{text:?} is no path"))
 }
 
-fn paths(texts: &[&str]) -> Vec<FieldPath> {
+pub(super) fn paths(texts: &[&str]) -> Vec<FieldPath> {
     texts.iter().map(|text| path(text)).collect()
 }
 
 /// An answer as it comes: 200, in one piece.
-fn answer(headers: &[(&'static str, &str)], body: impl Into<Bytes>) -> Answer {
+pub(super) fn answer(headers: &[(&'static str, &str)], body: impl Into<Bytes>) -> Answer {
     let mut fields = HeaderMap::new();
     for (name, value) in headers {
         fields.append(*name, HeaderValue::from_str(value).expect("a header value"));
@@ -59,7 +59,11 @@ fn told(comparison: &Comparison) -> Vec<String> {
 }
 
 /// How two answers differ under rules, as `path kind`.
-fn told_of(original: &Answer, other: &Answer, rules: &CompareRules) -> Result<Vec<String>, Uncompared> {
+pub(super) fn told_of(
+    original: &Answer,
+    other: &Answer,
+    rules: &CompareRules,
+) -> Result<Vec<String>, Uncompared> {
     compare(original, other, rules).map(|comparison| told(&comparison))
 }
 

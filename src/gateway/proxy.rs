@@ -100,6 +100,9 @@ impl ProxyHttp for Proxy {
         exchange: &mut Exchange,
     ) -> Result<()> {
         in_time(exchange)?;
+        // Pingora writes an empty last piece to HTTP/1 as the chunk that ends a body, and then ends it once more: the second end would
+        // begin the connection's next request.
+        body.take_if(|piece| end && piece.is_empty());
         exchange.copy_body(body.as_ref(), end);
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Recorded, Service, Shop, Side, dark, within};
+use crate::support::{Gateway, Recorded, Service, Shop, Side, dark, within};
 
 const SEEDS: u64 = 20;
 /// For each seed.
@@ -49,26 +49,12 @@ fn a_dozen_bugs_are_found_among_three_kinds_of_noise() {
     let routes: String = services.keys().map(route).collect();
     let gateway = shop.gateway(&format!("access_log: {{to: 'off'}}\nroutes:\n{routes}"), dark());
 
-    let targets: Vec<String> = services.values().flat_map(|service| service.targets(REQUESTS)).collect();
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..CLIENTS {
-            scope.spawn(|| {
-                let mut client = gateway.client();
-                while let Some((number, target)) = take(&targets, &next) {
-                    within(Duration::from_secs(30), "the copies keep up", || {
-                        (number < arrived.load(Ordering::SeqCst) + BEHIND).then_some(())
-                    });
-                    client.get(target).send();
-                }
-            });
-        }
-    });
-
     let report =
         |seed: u64| gateway.api(&format!("/api/v1/shadows/seed-{seed}")).json()["shadows"][0].clone();
     let mut failed = Vec::new();
     for (seed, service) in &*services {
+        arrived.store(0, Ordering::SeqCst);
+        send(&gateway, &service.targets(REQUESTS), &arrived);
         let report: Value = within(Duration::from_secs(30), "every request is compared", || {
             Some(report(*seed)).filter(|report| report["compared"] == REQUESTS as u64)
         });
@@ -81,10 +67,21 @@ fn a_dozen_bugs_are_found_among_three_kinds_of_noise() {
     assert!(failed.len() <= 1, "{} of {SEEDS} seeds failed: {failed:#?}", failed.len());
 }
 
-/// The next target and its number.
-fn take<'a>(targets: &'a [String], next: &AtomicUsize) -> Option<(usize, &'a String)> {
-    let number = next.fetch_add(1, Ordering::SeqCst);
-    targets.get(number).map(|target| (number, target))
+/// Asks for everything, several at a time.
+fn send(gateway: &Gateway, targets: &[String], arrived: &AtomicUsize) {
+    let next = AtomicUsize::new(0);
+    let visit = || {
+        let mut client = gateway.client();
+        loop {
+            let number = next.fetch_add(1, Ordering::SeqCst);
+            let Some(target) = targets.get(number) else { return };
+            within(Duration::from_secs(30), "the copies keep up", || {
+                (number < arrived.load(Ordering::SeqCst) + BEHIND).then_some(())
+            });
+            client.get(target).send();
+        }
+    };
+    std::thread::scope(|scope| (0..CLIENTS).for_each(|_| drop(scope.spawn(visit))));
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, DEAD, Gateway, H2cUpstream, Setup, Shop, Upstream, eventually, one_route, services, versions,
+    Answer, Authority, DEAD, Gateway, H2Body, H2cUpstream, Setup, Shop, Upstream, eventually, h2_request,
+    one_route, services, versions,
 };
 
 /// Everyone goes to the canary.
@@ -242,4 +243,24 @@ fn an_upstream_that_returns_is_used_again() {
     let back = Upstream::start_at(stable.address, "back");
     eventually("the endpoint serves again", || gateway.get("/").status == 200);
     assert_eq!(back.last().method(), "GET");
+}
+
+#[test]
+fn an_http_2_body_that_ends_in_an_empty_frame_ends_once() {
+    let (authority, shop) = (Authority::new(), Shop::start());
+    let issued = authority.issue(&["shop.test"]);
+    let rest = one_route("")
+        + "listeners: [{name: main, bind: '127.0.0.1:0', tls: {certificates: [{cert: s.pem, key: s.key}]}}]\n";
+    let setup = shop.setup(&rest, all_stable()).file("s.pem", &issued.cert).file("s.key", &issued.key);
+    let gateway = setup.start();
+    // A second last chunk would be the beginning of the connection's next request.
+    for (count, pieces) in [&[][..], &["one", ""], &["one", "", "two", ""]].into_iter().enumerate() {
+        let request = http::Request::post("https://shop.test/");
+        let body = H2Body::Pieces(pieces);
+        let answer = h2_request(gateway.address("main"), "shop.test", &authority.client(), request, body);
+        assert_eq!(answer, (http::StatusCode::OK, b"stable".to_vec()), "{pieces:?}");
+        assert_eq!(shop.stable.last().body, pieces.concat().as_bytes(), "{pieces:?}");
+        assert_eq!(shop.stable.count(), count + 1, "{pieces:?}");
+    }
+    assert_eq!(gateway.metrics().sum("flagway_requests_total", &[]), 3.0);
 }

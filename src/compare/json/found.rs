@@ -76,9 +76,9 @@ impl<'a> Found<'a> {
             out.push('/');
             match step {
                 Step::Field(name) => {
-                    let mut excerpt = Excerpt::new(MAX_NAME);
-                    excerpt.push_str(&escape(name));
-                    out.push_str(&excerpt.finish());
+                    // A name may be as long as the whole body: it is cut before it is escaped.
+                    let name = Excerpt::of(name, MAX_NAME);
+                    out.push_str(&escape(&name));
                 }
                 Step::Element(index) if indexes => out.push_str(&index.to_string()),
                 Step::Element(_) => out.push('*'),

@@ -11,6 +11,9 @@ use super::node::{Node, Value};
 /// Elements of either side up to which each is compared with each.
 const MAX_EACH: usize = 64;
 
+/// Fields by which more elements are tried to be paired.
+const MAX_TRIED: usize = 4;
+
 /// Fields of an element that are looked at.
 const MAX_FIELDS: usize = 64;
 
@@ -45,6 +48,14 @@ struct Seeker {
     fields: Vec<Field>,
 }
 
+impl Seeker {
+    /// The value of a field, if it tells it apart.
+    fn telling(&self, path: u64) -> Option<u64> {
+        let at = self.fields.binary_search_by_key(&path, |field| field.path).ok()?;
+        Some(&self.fields[at]).filter(|field| field.telling).map(|field| field.value)
+    }
+}
+
 /// Pairs elements, given by their indexes in order.
 pub(super) fn pair(
     original: &[Node<'_>],
@@ -57,23 +68,28 @@ pub(super) fn pair(
         paired.only_other = other_rest;
         return paired;
     }
-    let seekers = |nodes: &[Node<'_>], rest: Vec<usize>| -> Vec<Seeker> {
-        rest.into_iter().map(|index| Seeker { index, fields: fields(&nodes[index]) }).collect()
+    // What tells an element apart does so among all, those that have a partner included.
+    let seekers = |nodes: &[Node<'_>]| -> Vec<Seeker> {
+        nodes.iter().zip(0..).map(|(node, index)| Seeker { index, fields: fields(node) }).collect()
     };
-    let (mut original, mut other) = (seekers(original, original_rest), seekers(other, other_rest));
+    let (mut original, mut other) = (seekers(original), seekers(other));
+    weigh(&mut original, &mut other);
+    original.retain(|seeker| original_rest.binary_search(&seeker.index).is_ok());
+    other.retain(|seeker| other_rest.binary_search(&seeker.index).is_ok());
     if original.len().max(other.len()) > MAX_EACH {
-        weigh(&mut original, &mut other);
-        pair_by_best_field(&mut original, &mut other, &mut paired);
+        pair_by_one_field(&mut original, &mut other, &mut paired);
     }
     if original.len().max(other.len()) <= MAX_EACH {
-        weigh(&mut original, &mut other);
         pair_each(&mut original, &mut other, &mut paired);
     }
-    let (mut left, mut right) =
-        (original.into_iter().map(|seeker| seeker.index), other.into_iter().map(|seeker| seeker.index));
-    paired.guessed.extend(left.by_ref().zip(right.by_ref()));
-    paired.only_original.extend(left);
-    paired.only_other.extend(right);
+    // Those that share nothing: in their order, as far as there are as many.
+    let indexes =
+        |seekers: Vec<Seeker>| -> Vec<usize> { seekers.iter().map(|seeker| seeker.index).collect() };
+    let (mut original, mut other) = (indexes(original), indexes(other));
+    let both = original.len().min(other.len());
+    paired.only_original = original.split_off(both);
+    paired.only_other = other.split_off(both);
+    paired.guessed.extend(original.into_iter().zip(other));
     paired
 }
 
@@ -126,25 +142,33 @@ fn weigh(original: &mut [Seeker], other: &mut [Seeker]) {
     }
 }
 
-/// Pairs by the one field that tells most of them apart.
-fn pair_by_best_field(original: &mut Vec<Seeker>, other: &mut Vec<Seeker>, paired: &mut Paired) {
-    let best = original.iter().flat_map(|seeker| &seeker.fields).filter(|field| field.telling);
-    let Some(best) = best.max_by_key(|field| (field.weight, field.path)).map(|field| field.path) else {
-        return;
-    };
-    let telling = |seekers: &mut Vec<Seeker>| -> Vec<(u64, usize)> {
-        let value = |seeker: &Seeker| {
-            let field = seeker.fields.iter().find(|field| field.path == best && field.telling)?;
-            Some((field.value, seeker.index))
+/// Pairs by one field: of those that tell most elements apart the one whose partners share most.
+fn pair_by_one_field(original: &mut Vec<Seeker>, other: &mut Vec<Seeker>, paired: &mut Paired) {
+    let telling = original.iter().flat_map(|seeker| &seeker.fields).filter(|field| field.telling);
+    let mut paths: Vec<_> = telling.map(|field| (Reverse(field.weight), field.path)).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let tried = paths.into_iter().take(MAX_TRIED).map(|(_, path)| {
+        // A telling value stands once on either side: both lists have the same ones.
+        let pairs: Vec<_> = by_value_of(path, original).into_iter().zip(by_value_of(path, other)).collect();
+        let shares = |((_, i), (_, j)): &((u64, usize), (u64, usize))| {
+            shared(&original[*i].fields, &other[*j].fields).count
         };
-        let mut values: Vec<_> = seekers.iter().filter_map(value).collect();
-        values.sort_unstable();
-        seekers.retain(|seeker| value(seeker).is_none());
-        values
-    };
-    // A telling value stands once on either side: both lists have the same ones.
-    let pairs = telling(original).into_iter().zip(telling(other)).map(|((_, one), (_, other))| (one, other));
-    paired.known.extend(pairs);
+        (pairs.iter().map(shares).sum::<u64>(), path, pairs)
+    });
+    let Some((_, path, pairs)) = tried.max_by_key(|(shares, path, _)| (*shares, *path)) else { return };
+    paired.known.extend(pairs.into_iter().map(|((_, i), (_, j))| (original[i].index, other[j].index)));
+    for seekers in [original, other] {
+        seekers.retain(|seeker| seeker.telling(path).is_none());
+    }
+}
+
+/// The values of a field that tell elements apart, in their order, with the place of the element.
+fn by_value_of(path: u64, seekers: &[Seeker]) -> Vec<(u64, usize)> {
+    let values = seekers.iter().zip(0..).filter_map(|(seeker, at)| Some((seeker.telling(path)?, at)));
+    let mut values: Vec<_> = values.collect();
+    values.sort_unstable();
+    values
 }
 
 /// Pairs those that share most, and of those that share as much the ones that stand nearest to one another.
@@ -152,19 +176,19 @@ fn pair_each(original: &mut Vec<Seeker>, other: &mut Vec<Seeker>, paired: &mut P
     let mut candidates = Vec::new();
     for (i, one) in original.iter().enumerate() {
         for (j, two) in other.iter().enumerate() {
-            let (score, known) = shared(&one.fields, &two.fields);
-            if score > 0 {
-                candidates.push((Reverse(score), i.abs_diff(j), i + j, i, j, known));
+            let shared = shared(&one.fields, &two.fields);
+            if shared.weight > 0 {
+                candidates.push((Reverse(shared.weight), i.abs_diff(j), i + j, i, j, shared.telling));
             }
         }
     }
     // Candidates that are equal but for `i` and `j` are mirrors of one another, so that their order makes no difference.
     candidates.sort_unstable();
     let (mut taken, mut taken_other) = ([false; MAX_EACH], [false; MAX_EACH]);
-    for (_, _, _, i, j, known) in candidates {
+    for (_, _, _, i, j, telling) in candidates {
         if !taken[i] && !taken_other[j] {
             (taken[i], taken_other[j]) = (true, true);
-            let pairs = if known { &mut paired.known } else { &mut paired.guessed };
+            let pairs = if telling { &mut paired.known } else { &mut paired.guessed };
             pairs.push((original[i].index, other[j].index));
         }
     }
@@ -176,16 +200,26 @@ fn pair_each(original: &mut Vec<Seeker>, other: &mut Vec<Seeker>, paired: &mut P
     free(other, &taken_other);
 }
 
-/// The weight of the fields that two elements share, and whether one of them tells them apart from all others.
-fn shared(one: &[Field], other: &[Field]) -> (u64, bool) {
-    let (mut score, mut known) = (0, false);
+/// What two elements share.
+#[derive(Debug, Default)]
+struct Shared {
+    /// Fields.
+    count: u64,
+    weight: u64,
+    /// Whether one of them tells the two apart from all others.
+    telling: bool,
+}
+
+fn shared(one: &[Field], other: &[Field]) -> Shared {
+    let mut shared = Shared::default();
     let (mut left, mut right) = (one.iter().peekable(), other.iter().peekable());
     while let (Some(one), Some(two)) = (left.peek(), right.peek()) {
-        if one.path == two.path && one.value == two.value {
-            score += one.weight;
-            known |= one.telling;
-        }
         let order = one.path.cmp(&two.path);
+        if order.is_eq() && one.value == two.value {
+            shared.count += 1;
+            shared.weight += one.weight;
+            shared.telling |= one.telling;
+        }
         if order.is_le() {
             left.next();
         }
@@ -193,5 +227,5 @@ fn shared(one: &[Field], other: &[Field]) -> (u64, bool) {
             right.next();
         }
     }
-    (score, known)
+    shared
 }

@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::number::Number;
 use super::scope::Scope;
-use crate::compare::excerpt::Excerpt;
+use crate::compare::excerpt::{Excerpt, VALUE};
 
 /// A value.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl<'a> Node<'a> {
         if scope.redacted {
             return None;
         }
-        let mut excerpt = Excerpt::new(crate::compare::excerpt::MAX);
+        let mut excerpt = Excerpt::new(VALUE);
         self.write(scope, &mut excerpt);
         Some(excerpt.finish())
     }

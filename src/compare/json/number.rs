@@ -19,7 +19,7 @@ impl Number {
             (Some(one), Some(other)) => one.abs_diff(other) as f64 <= tolerance,
             _ => {
                 let (one, other) = (self.float(), other.float());
-                (one - other).abs() <= tolerance + (one.abs() + other.abs()) * f64::EPSILON
+                (one - other).abs() <= tolerance + one.abs().max(other.abs()) * f64::EPSILON * 2.0
             }
         }
     }

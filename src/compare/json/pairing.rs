@@ -83,34 +83,44 @@ impl Arrays<'_, '_, '_, '_> {
         (rest_original, rest_other)
     }
 
-    /// Pairs equal elements, the first of several with the first; gives back the rest, by index.
+    /// Pairs equal elements; gives back the rest, by index.
+    ///
+    /// What the arrays begin and end with alike stays where it is, so that one change never looks like another order. Of several
+    /// equal ones between, the first is paired with the first.
     fn pair_equal(&self, (mut original, mut other): Sides) -> (Vec<(usize, usize)>, Sides) {
-        let sort = |nodes: &[Node<'_>], indexes: &mut Vec<usize>| {
-            indexes.sort_by(|one, other| by_value(&nodes[*one], &nodes[*other]));
+        let is_alike = |one: usize, two: usize| {
+            is_alike(&self.original[one], &self.other[two], &self.scope.element(one, two))
         };
-        sort(self.original, &mut original);
-        sort(self.other, &mut other);
-        let (mut pairs, mut rest_original, mut rest_other) = (Vec::new(), Vec::new(), Vec::new());
+        let both_alike = |(one, two): &(&usize, &usize)| is_alike(**one, **two);
+        let front = original.iter().zip(&other).take_while(both_alike).count();
+        let mut pairs: Vec<_> = original.drain(..front).zip(other.drain(..front)).collect();
+        let back = original.iter().rev().zip(other.iter().rev()).take_while(both_alike).count();
+        let (original_back, other_back) = (original.len() - back, other.len() - back);
+        pairs.extend(original.drain(original_back..).zip(other.drain(other_back..)));
+
+        original.sort_by(|one, two| by_value(&self.original[*one], &self.original[*two]));
+        other.sort_by(|one, two| by_value(&self.other[*one], &self.other[*two]));
+        let (mut rest, mut other_rest) = (Vec::new(), Vec::new());
         let (mut left, mut right) = (original.into_iter().peekable(), other.into_iter().peekable());
         while let (Some(&one), Some(&two)) = (left.peek(), right.peek()) {
-            let order = by_value(&self.original[one], &self.other[two]);
-            if is_alike(&self.original[one], &self.other[two], &self.scope.element(one, two)) {
+            if is_alike(one, two) {
                 pairs.push((one, two));
                 (left.next(), right.next());
                 continue;
             }
+            let order = by_value(&self.original[one], &self.other[two]);
             if order != Ordering::Greater {
-                rest_original.extend(left.next());
+                rest.extend(left.next());
             }
             if order != Ordering::Less {
-                rest_other.extend(right.next());
+                other_rest.extend(right.next());
             }
         }
-        rest_original.extend(left);
-        rest_other.extend(right);
-        rest_original.sort_unstable();
-        rest_other.sort_unstable();
-        (pairs, (rest_original, rest_other))
+        rest.extend(left);
+        other_rest.extend(right);
+        rest.sort_unstable();
+        other_rest.sort_unstable();
+        (pairs, (rest, other_rest))
     }
 }
 

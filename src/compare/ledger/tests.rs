@@ -196,6 +196,18 @@ fn examples_tell_what_was_seen_and_when() {
 }
 
 #[test]
+fn examples_of_all_fields_have_a_bound() {
+    let ledger = ledger(0.0, 2000);
+    let paths: Vec<String> = (0..2000).map(|n| format!("/{n}")).collect();
+    let fields: Vec<(&str, Kind)> = paths.iter().map(|path| (path.as_str(), Kind::Added)).collect();
+    times(3, &ledger, &fields, None);
+    assert_eq!(ledger.examples().len(), 5000);
+    ledger.reset(second(2));
+    times(1, &ledger, &fields, None);
+    assert_eq!(ledger.examples().len(), 2000);
+}
+
+#[test]
 fn latency_is_told_for_both() {
     let ledger = ledger(0.0, 10);
     assert_eq!(ledger.report(false).latency, None);

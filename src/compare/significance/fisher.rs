@@ -6,10 +6,13 @@
 
 use std::f64::consts::TAU;
 
+/// So many of so many.
+pub(super) type Sample = (u64, u64);
+
 /// The probability of `a` or more of `n` in the first sample, given `b` of `m` in the second and `a + b` of all.
 ///
-/// At least as good as 1e-9, up to counts of 10^9. It stops adding when it is over `enough`; the answer is then just more than that.
-pub(super) fn fisher((a, n): (u64, u64), (b, m): (u64, u64), enough: f64) -> f64 {
+/// Nine digits or more. It stops adding when it is over `enough`, and the answer is then no more than a number above that.
+pub(super) fn fisher((a, n): Sample, (b, m): Sample, enough: f64) -> f64 {
     let [a, n, b, m] = [a, n, b, m].map(|count| count as f64);
     let (marked, all) = (a + b, n + m);
     if a == 0.0 || b == m {
@@ -34,9 +37,9 @@ fn sum(mut x: f64, step: f64, [n, marked, all]: [f64; 3], enough: f64) -> f64 {
         let ratio = if step > 0.0 { ratio } else { 1.0 / ratio };
         x += step;
         term *= ratio;
-        // What is left is less than a geometric series.
+        // Ratios fall from here on, so what is left is less than a geometric series.
         let rest = if ratio < 1.0 { term / (1.0 - ratio) } else { f64::INFINITY };
-        if sum > enough || !(rest > sum * 1e-15) {
+        if sum > enough || rest <= sum * 1e-15 {
             return sum;
         }
     }
@@ -101,7 +104,7 @@ mod tests {
     use super::*;
 
     /// Computed with whole numbers (Python's `math.comb` and `fractions`); those of millions with 50 digits.
-    const KNOWN: &[((u64, u64), (u64, u64), f64)] = &[
+    const KNOWN: &[(Sample, Sample, f64)] = &[
         ((3, 4), (1, 4), 0.242_857_142_857_142_85),
         ((1, 24), (0, 1), 0.96),
         ((8, 10), (1, 6), 0.024_475_524_475_524_476),
@@ -119,9 +122,9 @@ mod tests {
         ((16, 40), (15, 300), 5.872_881_363_066_251e-9),
         ((5100, 10_000), (4900, 10_000), 0.002_443_676_339_600_03),
         ((5200, 100_000), (470, 10_000), 0.015_623_863_046_531_041),
-        ((5_004_000, 10_000_000), (4_996_000, 10_000_000), 1.736_062_385_369_534_98e-4),
-        ((101_000, 10_000_000), (9_700, 1_000_000), 6.274_439_953_938_929_5e-5),
-        ((1_000, 10_000_000), (870, 10_000_000), 0.001_421_145_365_007_503_9),
+        ((5_004_000, 10_000_000), (4_996_000, 10_000_000), 1.736_062_385_369_535e-4),
+        ((101_000, 10_000_000), (9_700, 1_000_000), 6.274_439_953_938_93e-5),
+        ((1_000, 10_000_000), (870, 10_000_000), 0.001_421_145_365_007_504),
         ((4_999_000, 10_000_000), (5_000_000, 10_000_000), 0.672_800_995_338_397_6),
     ];
 

@@ -87,24 +87,24 @@ fn elements_of_an_array_are_paired_by_what_they_hold() {
             (
                 r#"[{"id":1,"p":1},{"id":2,"p":2},{"id":3,"p":3}]"#,
                 r#"[{"id":3,"p":9},{"id":1,"p":1}]"#,
-                "body order, body shorter, /*/p changed",
+                "/*/p changed, body order, body shorter",
             ),
             // A price that another one had before is no sign of being that one.
             (
                 r#"[{"id":1,"p":1},{"id":2,"p":2},{"id":3,"p":3}]"#,
                 r#"[{"id":3,"p":1},{"id":2,"p":4},{"id":1,"p":2}]"#,
-                "body order, /*/p changed",
+                "/*/p changed, body order",
             ),
             (
                 r#"[{"p":{"id":1,"n":5},"q":1},{"p":{"id":2,"n":6},"q":1}]"#,
                 r#"[{"p":{"id":2,"n":8},"q":1},{"p":{"id":1,"n":7},"q":1}]"#,
-                "body order, /*/p/n changed",
+                "/*/p/n changed, body order",
             ),
             (r#"[{"id":1},1,null]"#, r#"[{"id":1},1,"x"]"#, "/* type"),
             (
                 r#"[{"id":1,"t":"a"},{"id":2,"t":"b"}]"#,
                 r#"[{"id":1,"t":"c"},{"id":2,"t":"b"},{"id":2,"t":"b"}]"#,
-                "body longer, /*/t changed",
+                "/*/t changed, body longer",
             ),
             // The newest first: one came, the last one went.
             (

@@ -85,7 +85,11 @@ fn finish(mut head: RequestHeader, request: &Request, mark: &HeaderValue) -> Req
     head.remove(&TRANSFER_ENCODING);
     let declared = request.head.headers.contains_key(CONTENT_LENGTH);
     if request.length > 0 || declared || (request.has_body && !head.method.is_safe()) {
-        head.set(&CONTENT_LENGTH, HeaderValue::from(request.length));
+        let length = HeaderValue::from(request.length);
+        // What is right stays as it was spelt.
+        if head.headers.get(CONTENT_LENGTH) != Some(&length) {
+            head.set(&CONTENT_LENGTH, length);
+        }
     } else {
         head.remove(&CONTENT_LENGTH);
     }

@@ -28,6 +28,8 @@ enum Shape {
     Object(Vec<Field>),
     /// A list of objects, each with a number of its own.
     Rows(Vec<Field>),
+    /// The same in an order of its own each time: bugs sit in the midst of noise.
+    ShuffledRows(Vec<Field>),
     Bug(Bug),
     Noise(Noise),
 }
@@ -93,7 +95,8 @@ impl Service {
         let mut dice = Dice::new(&[seed]);
         let mut names = Names::default();
         let count = 5 + dice.below(3);
-        let mut endpoints: Vec<Endpoint> = (0..count).map(|_| Endpoint::new(&mut dice, &mut names)).collect();
+        let mut endpoints: Vec<Endpoint> =
+            (0..count).map(|number| Endpoint::new(number, &mut dice, &mut names)).collect();
 
         for kind in [Noise::Now, Noise::RequestId, Noise::Shuffled] {
             for _ in 0..2 + dice.below(3) {
@@ -194,8 +197,8 @@ const HEADERS: [Header; 5] = [
 ];
 
 impl Endpoint {
-    fn new(dice: &mut Dice, names: &mut Names) -> Endpoint {
-        let name = names.fresh(dice).replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    fn new(number: usize, dice: &mut Dice, names: &mut Names) -> Endpoint {
+        let name = format!("{}-{number}", WORDS[dice.below(WORDS.len())]);
         Endpoint { name, fields: fields(dice, names, 0), header: None, status: None, slow: false }
     }
 }
@@ -203,12 +206,13 @@ impl Endpoint {
 /// Honest fields, some of them with others inside.
 fn fields(dice: &mut Dice, names: &mut Names, depth: usize) -> Vec<Field> {
     let field = |dice: &mut Dice, names: &mut Names| {
-        let shape = match dice.below(7) {
+        let shape = match dice.below(8) {
             0 | 1 => Shape::Number,
             2 | 3 => Shape::Text,
             4 => Shape::Switch,
             5 if depth < 3 => Shape::Object(fields(dice, names, depth + 1)),
             6 if depth < 2 => Shape::Rows(fields(dice, names, depth + 2)),
+            7 if depth < 2 => Shape::ShuffledRows(fields(dice, names, depth + 2)),
             _ => Shape::Text,
         };
         Field { name: names.fresh(dice), shape }
@@ -218,7 +222,9 @@ fn fields(dice: &mut Dice, names: &mut Names, depth: usize) -> Vec<Field> {
 
 /// Puts a field somewhere among others or inside one of them, and tells its path.
 fn plant(fields: &mut Vec<Field>, field: Field, dice: &mut Dice) -> String {
-    let nested = |field: &&mut Field| matches!(field.shape, Shape::Object(_) | Shape::Rows(_));
+    let nested = |field: &&mut Field| {
+        matches!(field.shape, Shape::Object(_) | Shape::Rows(_) | Shape::ShuffledRows(_))
+    };
     let mut inner: Vec<&mut Field> = fields.iter_mut().filter(nested).collect();
     if !inner.is_empty() && dice.below(3) > 0 {
         let at = dice.below(inner.len());
@@ -226,7 +232,9 @@ fn plant(fields: &mut Vec<Field>, field: Field, dice: &mut Dice) -> String {
         let name = escaped(name);
         return match shape {
             Shape::Object(fields) => format!("/{name}{}", plant(fields, field, dice)),
-            Shape::Rows(fields) => format!("/{name}/*{}", plant(fields, field, dice)),
+            Shape::Rows(fields) | Shape::ShuffledRows(fields) => {
+                format!("/{name}/*{}", plant(fields, field, dice))
+            }
             _ => unreachable!("nothing else has fields"),
         };
     }
@@ -249,7 +257,8 @@ fn object(fields: &[Field], side: Side, dice: &Dice) -> Value {
             Shape::Text => Some(json!(words(&mut dice).join(" "))),
             Shape::Switch => Some(json!(dice.below(2) == 0)),
             Shape::Object(fields) => Some(object(fields, side, &dice)),
-            Shape::Rows(fields) => Some(rows(fields, side, &mut dice)),
+            Shape::Rows(fields) => Some(json!(rows(fields, side, &mut dice))),
+            Shape::ShuffledRows(fields) => Some(json!(shuffled(rows(fields, side, &mut dice)))),
             Shape::Bug(bug) => bug.value(side, &mut dice),
             Shape::Noise(noise) => Some(noise.value(&mut dice)),
         };
@@ -258,13 +267,19 @@ fn object(fields: &[Field], side: Side, dice: &Dice) -> Value {
     Value::Object(said)
 }
 
-fn rows(fields: &[Field], side: Side, dice: &mut Dice) -> Value {
+fn rows(fields: &[Field], side: Side, dice: &mut Dice) -> Vec<Value> {
     let row = |number: usize| {
         let mut row = object(fields, side, &dice.at(1 + number as u64));
         row["id"] = json!(1_000 + number * 37);
         row
     };
     (0..2 + dice.clone().below(4)).map(row).collect()
+}
+
+/// In any order, another one each time.
+fn shuffled<T>(mut list: Vec<T>) -> Vec<T> {
+    Dice::new(&[rand::random()]).shuffle(&mut list);
+    list
 }
 
 /// Three to six words, no two of them equal.
@@ -279,8 +294,8 @@ impl Bug {
     /// What is there; none: nothing is.
     fn value(self, side: Side, dice: &mut Dice) -> Option<Value> {
         let new = side == Side::New;
-        // Most bugs show in some answers only.
-        let shows = new && dice.below(4) > 0;
+        // Most bugs show in some answers only. Drawn first, as both versions have to draw alike.
+        let shows = dice.below(4) > 0 && new;
         match self {
             Bug::Gone => (!shows).then(|| json!(dice.below(1_000))),
             Bug::NumberAsText => {
@@ -334,11 +349,7 @@ impl Noise {
         match self {
             Noise::Now => json!(unix().as_nanos() as u64),
             Noise::RequestId => json!(format!("{:032x}", rand::random::<u128>())),
-            Noise::Shuffled => {
-                let mut words = words(dice);
-                Dice::new(&[rand::random()]).shuffle(&mut words);
-                json!(words)
-            }
+            Noise::Shuffled => json!(shuffled(words(dice))),
         }
     }
 }

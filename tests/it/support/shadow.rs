@@ -23,7 +23,8 @@ pub fn shadowed(options: &str) -> String {
     one_route(&format!("inject: [v], shadows: [{{flag: s{options}}}],"))
 }
 
-/// What a copy lacks of its original and what it has besides, as sorted lines; request line and body are the same.
+/// What a copy lacks of its original and what it has besides, as sorted lines with their names in lower case; request line and body are
+/// the same.
 #[track_caller]
 pub fn changes(original: &Recorded, copy: &Recorded) -> (Vec<String>, Vec<String>) {
     let lines = |request: &Recorded| -> Vec<String> {
@@ -46,7 +47,11 @@ pub fn changes(original: &Recorded, copy: &Recorded) -> (Vec<String>, Vec<String
         }
         None => true,
     });
-    (gone, new)
+    let lower = |line: String| match line.split_once(':') {
+        Some((name, value)) => format!("{}:{value}", name.to_ascii_lowercase()),
+        None => line,
+    };
+    (gone.into_iter().map(lower).collect(), new.into_iter().map(lower).collect())
 }
 
 impl Gateway {
@@ -58,10 +63,11 @@ impl Gateway {
         response.json()["shadows"].as_array().expect("a list").clone()
     }
 
-    /// What is told of the only shadow.
+    /// What is told of the only shadow that a copy was decided for.
     #[track_caller]
     pub fn shadow(&self) -> Value {
         let mut shadows = self.shadows();
+        shadows.retain(|shadow| shadow["sent"] != 0 || shadow["dropped"] != json!({}));
         assert_eq!(shadows.len(), 1, "one shadow: {shadows:#?}");
         shadows.remove(0)
     }
