@@ -4,7 +4,9 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use crate::support::{DEAD, Gateway, Setup, flag, flagway, one_route, opt_in, services, split, versions};
+use crate::support::{
+    DEAD, Gateway, Setup, command, flag, flagway, one_route, opt_in, services, split, versions,
+};
 
 const BY_USER: &str = "context: {targeting_key: [{cookie: uid}]}\n";
 
@@ -205,6 +207,14 @@ fn explain_asks_a_running_gateway() {
         flagway(&gateway.path(""), &["explain", "--gateway", &admin, "-b", "uid=ann", "/x"]).succeeded();
     in_order(&ran.stdout, &["canary", &gateway.revision()]);
     flagway(&gateway.path(""), &["explain", "--gateway", &format!("http://{DEAD}"), "/x"]).failed_with(1);
+}
+
+#[test]
+fn explain_reads_files_whatever_token_the_environment_has() {
+    let setup = files(&one_route(""), json!({"v": opt_in()}));
+    let mut explain = command(&setup.path(""));
+    let ran = explain.env("FLAGWAY_TOKEN", "secret").args(["explain", "/x"]).output();
+    assert!(ran.expect("the binary runs").status.success());
 }
 
 #[test]

@@ -15,7 +15,8 @@ fn check(table: &[(&str, &str, &str)], rules: &CompareRules) {
         assert_eq!(between(original, other, rules), *expected, "{original} -> {other}");
         let mut mirrored: Vec<_> = expected.split(", ").map(swap).collect();
         let mut found: Vec<_> = between(other, original, rules).split(", ").map(str::to_owned).collect();
-        (mirrored.sort(), found.sort());
+        mirrored.sort();
+        found.sort();
         assert_eq!(found, mirrored, "{other} -> {original}");
     }
 }
