@@ -106,8 +106,9 @@ fn noise_is_told_apart_from_differences() {
     shop.canary.answer(restless(json!("10")));
     let gateway = shop.gateway(&comparing(", noise: 100%"), dark());
     let mut client = gateway.client();
-    for _ in 0..COUNT {
+    for round in 1..=COUNT {
         assert_eq!(client.get("/").send().status, 200);
+        shop.canary.wait_for(round as usize);
     }
     let report = gateway.compared(COUNT);
     assert_eq!(report["twins"], COUNT);
@@ -155,8 +156,9 @@ fn requests_that_differ_by_noise_alone_are_as_good_as_equal() {
     shop.canary.answer(restless(json!(10)));
     let gateway = shop.gateway(&comparing(", noise: 100%"), dark());
     let mut client = gateway.client();
-    for _ in 0..40 {
+    for round in 1..=40 {
         client.get("/").send();
+        shop.canary.wait_for(round);
     }
     let report = gateway.compared(40);
     assert_eq!(
@@ -221,8 +223,9 @@ fn a_share_of_the_copies_is_compared() {
         let shop = Shop::start();
         let gateway = shop.gateway(&comparing(&format!(", sample: {sample}")), dark());
         let mut client = gateway.client();
-        for _ in 0..COUNT {
+        for round in 1..=COUNT {
             client.get("/").send();
+            shop.canary.wait_for(round as usize);
         }
         eventually("all are answered", || gateway.copies("answered") == COUNT as f64);
         gateway.wait_until_settled();
