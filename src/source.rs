@@ -4,7 +4,10 @@
 //! publishes, one writes last good flags to disk. A document that does not parse changes nothing; a flag that does not
 //! compile keeps its own last good definition. Nothing here knows who takes the snapshots.
 
+pub mod audit;
 pub mod checked;
+pub mod events;
+pub mod hand;
 pub mod keeper;
 pub mod last_good;
 pub mod status;
@@ -22,6 +25,8 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use events::{Event, Events};
+pub use hand::Hand;
 pub use checked::{Checked, check};
 pub use keeper::Keeper;
 pub use last_good::LastGood;
