@@ -204,8 +204,8 @@ mod tests {
                 "the definition of `f` is wrong: the flag has no `state` (and 1 more); expected \"ENABLED\" or \"DISABLED\"",
             ),
             (
-                json!({"state": "ENABLED", "variants": {"on": true}, "targeting": {"fi": [true, "on"]}}),
-                "the definition of `f` is wrong: unknown operator \"fi\"; did you mean \"if\"?",
+                json!({"state": "ENABLED", "variants": {"on": true}, "targeting": {"iff": [true, "on"]}}),
+                "the definition of `f` is wrong: unknown operator \"iff\"; did you mean \"if\"?",
             ),
             (
                 json!({"state": "ENABLED", "variants": {"on": true}, "targeting": {"$ref": "shared"}}),
@@ -213,7 +213,7 @@ mod tests {
             ),
             (
                 json!({"state": "ENABLED", "variants": {"on": "x".repeat(10_000)}}),
-                "the definition of `f` is wrong: the document has 10057 bytes; expected at most 10000 (`document_bytes`)",
+                "the definition of `f` is wrong: the document has 10056 bytes; expected at most 10000 (`document_bytes`)",
             ),
         ] {
             let refused = set(json.clone(), Some(&below)).expect_err("it is refused");

@@ -2,7 +2,7 @@
 //!
 //! A JSON document is edited as text, as little as possible: whoever reviews the patch sees what changed and nothing else, and
 //! a shared rule behind a `$ref` stays where it still says the right thing. A YAML document is not edited: for it there is a
-//! JSON Patch. What a patch yields was read back and is what runs, or there is no patch.
+//! JSON Patch. What a patch yields was read back and decides as what runs, or there is no patch.
 
 mod changes;
 mod print;
@@ -26,7 +26,8 @@ pub enum Patch {
     Operations(Vec<Json>),
 }
 
-/// What makes a document say of a flag what runs. `Err`: the document itself cannot be read, or has no way to say it.
+/// What makes a document say of a flag what runs; metadata that it has for all its flags may come along. `Err`: the document cannot be
+/// read, or not be edited.
 pub fn patch(
     file: &str,
     text: &str,
@@ -36,11 +37,8 @@ pub fn patch(
 ) -> Result<Patch, Vec<Problem>> {
     let document = Document::parse(file, text, format, limits)?;
     let source = document.flags.get(&running.key).and_then(|flag| flag.as_ref().ok());
-    if source.is_some_and(|source| source.canonical() == running.canonical()) {
-        return Ok(Patch::None);
-    }
     let root = match format {
-        Format::Json => serde_json::from_str(text.trim_start_matches('\u{feff}')).ok(),
+        Format::Json => serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text)).ok(),
         Format::Yaml => yaml(file, text, limits),
     };
     let cannot = |found: String| {
@@ -48,9 +46,12 @@ pub fn patch(
         vec![Problem::error(ProblemKind::Overlay, key, found).with_fix("edit the file by hand")]
     };
     let Some(root) = root else {
-        return Err(cannot(format!("`{file}` is nested too deeply to be edited")));
+        return Err(cannot(format!("`{file}` has values that are nested too deeply to be edited")));
     };
     let ops = ops(&root, source.map(|source| &**source), running);
+    if ops.is_empty() {
+        return Ok(Patch::None);
+    }
     let (patch, text) = match format {
         Format::Json => {
             let text = text::edit(text, &ops);
@@ -64,13 +65,17 @@ pub fn patch(
         }
     };
     let read = Document::parse(file, &text, Format::Json, limits)?;
-    let said = read.flags.get(&running.key).and_then(|flag| flag.as_ref().ok());
-    if said.is_none_or(|said| said.canonical() != running.canonical()) {
-        return Err(cannot(format!(
-            "`{file}` cannot say what runs: metadata of the whole document would show through"
-        )));
+    match read.flags.get(&running.key) {
+        Some(Ok(said)) if says(said, running) => Ok(patch),
+        _ => Err(cannot(format!("`{file}` would not say what runs, even with this flag edited"))),
     }
-    Ok(patch)
+}
+
+/// Whether they decide alike, and the one has all metadata of the other.
+fn says(said: &Definition, running: &Definition) -> bool {
+    let metadata = running.metadata.clone();
+    running.metadata.iter().all(|(key, value)| said.metadata.get(key) == Some(value))
+        && Definition { metadata, ..said.clone() }.canonical() == running.canonical()
 }
 
 /// The difference of two texts of a file, as `patch -p0` and `git apply -p0` take it; empty when there is none.

@@ -197,6 +197,7 @@ fn check_text(field: &str, text: &str, longest: usize) -> Result<(), Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flag::FlagState;
     use serde_json::json;
 
     const KILL: &str = r#"{"flag":"checkout-version","kind":"kill","variant":"stable","value":"stable","by":"ann","at":"2026-11-23T06:26:40Z","why":"5xx","until":null}"#;
@@ -304,6 +305,4 @@ mod tests {
             Entry::new("f", Change::State(FlagState::Enabled), "ann", 5, "", None).expect("it is good");
         assert!(!forever.expired(i64::MAX));
     }
-
-    use crate::flag::FlagState;
 }

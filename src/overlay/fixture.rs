@@ -46,12 +46,19 @@ pub fn definitions(flags: &Json) -> Definitions {
     flags.collect()
 }
 
-/// The variant that a definition gives someone; `-`: none.
-pub fn variant(definition: &Definition, version: FractionalVersion, attributes: &Json) -> String {
+/// The variants that a definition gives in these contexts; `-`: none.
+pub fn variants(
+    definition: &Definition,
+    version: FractionalVersion,
+    contexts: impl Iterator<Item = Json>,
+) -> Vec<String> {
     let entry = flag::Entry::Good(Arc::new(definition.clone()));
     let set = FlagSet::compile(&BTreeMap::from([(definition.key.clone(), entry)]), version);
     let id = set.find(&definition.key).expect("the set has this flag");
-    let context = JsonContext { paths: set.paths(), attributes, timestamp: 1_800_000_000 };
-    let variant = set.evaluate(id, &context).variant;
-    variant.and_then(|variant| set.get(id).variant_name(variant)).map_or("-", |name| name).to_owned()
+    let given = contexts.map(|attributes| {
+        let context = JsonContext { paths: set.paths(), attributes: &attributes, timestamp: 1_800_000_000 };
+        let variant = set.evaluate(id, &context).variant;
+        variant.and_then(|variant| set.get(id).variant_name(variant)).map_or("-", |name| name).to_owned()
+    });
+    given.collect()
 }

@@ -1,1 +1,5 @@
-//! tests
+//! What the parts of this room do together, and what holds for every flag.
+
+mod layers;
+mod patches;
+mod splits;

@@ -1,9 +1,9 @@
 //! Giving a variant another share of everyone: an edit of the one literal `fractional` of a rule.
 //!
-//! All else of the rule stays, parts keep their order, and what is given is taken from the default variant's part. A part
-//! only grows or shrinks towards the default's, so that widening one variant moves nobody out of it. The sum of weights
-//! stays, too, unless a share is no whole part of it: then all weights are multiplied by one factor first, which moves nobody,
-//! as only ratios count.
+//! All else of the rule stays, parts keep their order, and what is given is taken from the default variant's part. So a part
+//! grows towards the default's, and widening one variant moves nobody out of it; of several widened at once, one may push
+//! another along. The sum of weights stays, too, unless a share is no whole part of it: then all weights are multiplied by
+//! the smallest factor that makes it one, which moves nobody, as only ratios count.
 
 use std::collections::BTreeMap;
 
@@ -157,4 +157,155 @@ fn gcd(mut a: u128, mut b: u128) -> u128 {
         (a, b) = (b, a % b);
     }
     a
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{definition, flag, ruled};
+    use super::super::{refusal::Refusal, share::shares};
+    use super::*;
+
+    fn weighed(flag: &Json, asked: &str) -> Result<Json, String> {
+        let shares = shares(asked).expect("they are shares");
+        match reweigh(&definition("x", flag), &shares) {
+            Ok(definition) => Ok(definition.to_json()["targeting"].take()),
+            Err(why) => Err(Refusal { flag: "x".to_owned(), why }.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_share_is_taken_from_the_default_and_given_back() {
+        for (parts, asked, expected) in [
+            (json!([["canary", 1], ["stable", 99]]), "canary=5%", json!([["canary", 5], ["stable", 95]])),
+            (json!([["canary", 5], ["stable", 95]]), "canary=1%", json!([["canary", 1], ["stable", 99]])),
+            (json!([["stable", 99], ["canary", 1]]), "canary=5%", json!([["stable", 95], ["canary", 5]])),
+            (json!([["canary", 1], ["stable", 99]]), "canary=0%", json!([["canary", 0], ["stable", 100]])),
+            (json!([["canary", 1], ["stable", 99]]), "canary=100%", json!([["canary", 100], ["stable", 0]])),
+            (
+                json!([["canary", 2], ["beta", 3], ["stable", 5]]),
+                "canary=70%",
+                json!([["canary", 7], ["beta", 3], ["stable", 0]]),
+            ),
+            (
+                json!([["canary", 2], ["beta", 3], ["stable", 5]]),
+                "canary=10%,beta=40%",
+                json!([["canary", 1], ["beta", 4], ["stable", 5]]),
+            ),
+            // The sum stays.
+            (
+                json!([["canary", 0], ["stable", 1000]]),
+                "canary=0.5%",
+                json!([["canary", 5], ["stable", 995]]),
+            ),
+            // All are multiplied by the smallest factor that makes them whole.
+            (json!([["canary", 1], ["stable", 99]]), "canary=0.5%", json!([["canary", 1], ["stable", 199]])),
+            (
+                json!([["canary", 1], ["stable", 99]]),
+                "canary=12.5%",
+                json!([["canary", 25], ["stable", 175]]),
+            ),
+            (
+                json!([["canary"], ["beta"], ["stable"]]),
+                "canary=50%",
+                json!([["canary", 3], ["beta", 2], ["stable"]]),
+            ),
+            (
+                json!([["canary", 1], ["beta", 1], ["stable", 98]]),
+                "canary=0.5%,beta=0.2%",
+                json!([["canary", 5], ["beta", 2], ["stable", 993]]),
+            ),
+            // What does not change stays as it is written.
+            (json!([["canary"], ["stable", 1.0]]), "canary=50%", json!([["canary"], ["stable", 1.0]])),
+            (
+                json!([["beta"], ["canary", 1e0], ["stable", 2]]),
+                "canary=50%",
+                json!([["beta"], ["canary", 2], ["stable", 1]]),
+            ),
+            // What is split.
+            (
+                json!([{"var": "email"}, ["canary", 1], ["stable", 99]]),
+                "canary=5%",
+                json!([{"var": "email"}, ["canary", 5], ["stable", 95]]),
+            ),
+            (
+                json!(["salt", ["canary", 1], ["stable", 99]]),
+                "canary=5%",
+                json!(["salt", ["canary", 5], ["stable", 95]]),
+            ),
+        ] {
+            let rule = |parts: &Json| json!({"fractional": parts});
+            assert_eq!(weighed(&ruled(rule(&parts)), asked), Ok(rule(&expected)), "{parts} {asked}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_rule_stays() {
+        let rule = |canary: u32| {
+            json!({"if": [
+                {"==": [{"var": "header.x-canary"}, "always"]}, "canary",
+                {"in": [{"var": "country"}, ["AT", "DE"]]}, {"fractional": [["canary", canary], ["stable", 100 - canary]]},
+                null,
+            ]})
+        };
+        assert_eq!(weighed(&ruled(rule(1)), "canary=5%"), Ok(rule(5)));
+    }
+
+    #[test]
+    fn what_cannot_be_weighed_is_told_with_what_to_do_instead() {
+        let split = |parts: Json| ruled(json!({"fractional": parts}));
+        let half = || json!({"fractional": [["canary", 1], ["stable", 1]]});
+        let set_or_kill = "use `flags set`, or `flags kill` to send everyone to one variant";
+        let computed = format!(
+            "the split of `x` is computed: not all its parts are [variant, whole number]; {set_or_kill}"
+        );
+        let no_default = |default: &str, parts: Json| {
+            flag(json!({
+                "variants": {"stable": 1, "canary": 2, "beta": 3}, "defaultVariant": default,
+                "targeting": {"fractional": parts},
+            }))
+        };
+        let table = [
+            (flag(json!({})), "canary=5%", "`x` has no rule, so there is no split to change; give it a rule with a `fractional` by `flags set`, or use `flags kill` to send everyone to one variant".to_owned()),
+            (ruled(json!({"if": [true, "canary"]})), "canary=5%", "the rule of `x` has no split (`fractional`); give it a rule with a `fractional` by `flags set`, or use `flags kill` to send everyone to one variant".to_owned()),
+            (ruled(json!({"a": half(), "b": 1})), "canary=5%", "the rule of `x` has no split (`fractional`); give it a rule with a `fractional` by `flags set`, or use `flags kill` to send everyone to one variant".to_owned()),
+            (ruled(json!({"if": [{"var": "a"}, half(), half()]})), "canary=5%", format!("the rule of `x` has two splits; {set_or_kill}")),
+            (ruled(json!({"if": [{"var": "a"}, half(), {"var": "b"}, half(), half()]})), "canary=5%", format!("the rule of `x` has 3 splits; {set_or_kill}")),
+            (split(json!([[half(), 1], ["stable", 1]])), "canary=5%", format!("the rule of `x` has two splits; {set_or_kill}")),
+            (split(json!([["canary", {"var": "a"}], ["stable", 1]])), "canary=5%", computed.clone()),
+            (split(json!([["canary", 1], [{"var": "a"}, 1], ["stable", 1]])), "canary=5%", computed.clone()),
+            (split(json!([["canary", 1], ["stable", 1], {"var": "a"}])), "canary=5%", computed.clone()),
+            (split(json!([["canary", 1.5], ["stable", 1]])), "canary=5%", computed.clone()),
+            (split(json!([["canary", -1], ["stable", 1]])), "canary=5%", computed.clone()),
+            (split(json!([[true, 1], ["stable", 1]])), "canary=5%", computed.clone()),
+            (split(json!([["canary", 1, 1], ["stable", 1]])), "canary=5%", computed.clone()),
+            (split(json!({"var": "a"})), "canary=5%", computed.clone()),
+            (split(json!([])), "canary=5%", computed),
+            (split(json!([["canary", 0], ["stable", 0]])), "canary=5%", "the weights of `x` add up to 0, so nobody falls into any part; give it other weights with `flags set`".to_owned()),
+            (split(json!([["canary", 1], ["stable", 2147483647]])), "canary=5%", "the weights of `x` add up to 2147483648, which is too much, so nobody falls into any part; give it other weights with `flags set`".to_owned()),
+            (split(json!([["canary", 1], ["stable", 1]])), "canray=5%", "`x` has no variant `canray`; did you mean `canary`?".to_owned()),
+            (split(json!([["canary", 1], ["stable", 1]])), "beta=5%", "the split of `x` has no part for `beta`; name a variant that has a part, or add a part with `flags set`".to_owned()),
+            (split(json!([["canary", 1], ["stable", 1], ["canary", 1]])), "canary=5%", "the split of `x` has several parts for `canary`; give it one part a variant with `flags set`".to_owned()),
+            (split(json!([["canary", 1], ["stable", 1]])), "stable=5%", "`stable` is the default variant of `x`: it gets what the others leave; give the shares of the others".to_owned()),
+            (no_default("", json!([["canary", 1], ["stable", 1]])), "canary=5%", "`x` has no default variant that could give the share; give it a default variant with `flags set`".to_owned()),
+            (no_default("beta", json!([["canary", 1], ["stable", 1]])), "canary=5%", "the split of `x` has not one part for its default variant `beta`, which should give the share; give it one part a variant with `flags set`".to_owned()),
+            (no_default("stable", json!([["canary", 1], ["stable", 1], ["stable", 1]])), "canary=5%", "the split of `x` has not one part for its default variant `stable`, which should give the share; give it one part a variant with `flags set`".to_owned()),
+            (split(json!([["canary", 1], ["beta", 10], ["stable", 89]])), "canary=91%", "canary=91% and the 10 of 100 that other variants keep are more than all of `x`; ask for less, or lower the others in the same command".to_owned()),
+            (split(json!([["canary", 1], ["beta", 10], ["stable", 89]])), "canary=91%,beta=10%", "beta=10% and canary=91% is more than all of `x`; ask for less, or lower the others in the same command".to_owned()),
+            (split(json!([["canary", 1], ["stable", 99]])), "canary=0.00000001%", "0.00000001% is too fine for the weights of `x`; use fewer decimals, or give it other weights with `flags set`".to_owned()),
+        ];
+        for (flag, asked, told) in table {
+            assert_eq!(weighed(&flag, asked), Err(told), "{flag} {asked}");
+        }
+    }
+
+    #[test]
+    fn a_sum_grows_up_to_what_a_split_can_have() {
+        let split = |sum: u64| ruled(json!({"fractional": [["canary", 0], ["stable", sum]]}));
+        // 2 is the factor for half a share of an odd sum.
+        let most = json!({"fractional": [["canary", 1073741823], ["stable", 1073741823]]});
+        assert_eq!(weighed(&split(1_073_741_823), "canary=50%"), Ok(most));
+        let refused = weighed(&split(1_073_741_825), "canary=50%").expect_err("twice that is too much");
+        assert!(refused.starts_with("50% is too fine"), "{refused}");
+        assert!(weighed(&split(MAX_SUM), "canary=100%").is_ok());
+    }
 }

@@ -89,13 +89,14 @@ fn members(
     }
     let lead = lead(text, last.start);
     let broken = lead.contains('\n');
-    let indent = if broken { line(text, last.start).0 } else { line(text, last.value.end).0 };
+    let indent = line(text, last.start).0;
+    // What stands on one line stays on one.
+    let width = if broken { 0 } else { usize::MAX };
     for (key, value) in new {
         let name = key.as_ref().map(|key| style.name(key)).unwrap_or_default();
-        let before = if broken { indent } else { &text[line_start(text, last.value.end)..last.value.end] };
-        let column = before.chars().count() + name.chars().count();
         let comma = if broken { format!(",{lead}") } else { style.comma().to_owned() };
-        let value = style.print(value, indent, column, 0);
+        let column = indent.chars().count() + name.chars().count();
+        let value = style.print(value, indent, column, width);
         edits.push((last.value.end..last.value.end, format!("{comma}{name}{value}")));
     }
 }
