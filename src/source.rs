@@ -10,6 +10,7 @@ pub mod events;
 pub mod hand;
 pub mod keeper;
 pub mod last_good;
+pub mod overlay_file;
 pub mod status;
 
 mod configuration;

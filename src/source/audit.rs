@@ -1,76 +1,20 @@
 //! The audit: one line of JSON for every write of an operator, accepted or refused, on disk before the answer.
 
+mod query;
+mod record;
+mod trail;
+
+use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
+pub use query::{Filter, Query};
+pub use record::Record;
+pub use trail::Trail;
 
-/// One write.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// From 1, without gaps over accepted and refused ones.
-    pub seq: u64,
-    /// RFC 3339, to the millisecond.
-    pub time: String,
-    /// `kill`, `weight`, `enable`, `disable`, `set`, `replace`, `release`, `expired`, `caught_up`.
-    pub action: String,
-    /// The flag.
-    pub flag: String,
-    /// The operator's name.
-    pub by: String,
-    /// `viewer`, `operator`, `admin`; `flagway` for what the gateway did by itself; empty: not known.
-    pub role: String,
-    /// The address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// In their words.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
-    /// RFC 3339: when the entry releases itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<String>,
-    /// Whether it was done.
-    pub accepted: bool,
-    /// The status that was answered.
-    pub status: u16,
-    /// Why it was not done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-    /// The flag's entries before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<serde_json::Value>,
-    /// The flag's entries after.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<serde_json::Value>,
-    /// Of the overlay that it made: what `overlay.json` has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub overlay: Option<u64>,
-    /// That was published by it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revision: Option<String>,
-    /// The flag's, after.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub etag: Option<String>,
-    /// The client's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<String>,
-}
+use super::overlay_file::Stored;
 
-/// What is asked of the audit; an absent part asks for all.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Query {
-    /// Of this flag.
-    pub flag: Option<String>,
-    /// By this operator.
-    pub by: Option<String>,
-    /// From this time on: RFC 3339, or a duration back from now such as `2h`.
-    pub since: Option<String>,
-    /// `accepted` or `refused`.
-    pub outcome: Option<String>,
-    /// The newest so many; default 100, at most 10,000.
-    pub limit: Option<usize>,
-}
-
-/// The log: in a file under the state folder, or, without one, the newest in memory.
+/// The log: in files under the state folder, or, without one, the newest in memory. One thread writes; any reads, by a [`Trail`].
 #[derive(Debug)]
 pub struct Audit {
     _todo: (),
@@ -78,12 +22,29 @@ pub struct Audit {
 
 impl Audit {
     /// Opens the log; a last line that was torn by a crash is cut off. None: in memory.
-    pub fn open(_state_dir: Option<&Path>) -> std::io::Result<Audit> {
+    pub fn open(_state_dir: Option<&Path>) -> io::Result<Audit> {
         todo!()
     }
 
-    /// Gives the record its number, appends it and waits until it is on disk.
-    pub fn append(&mut self, _record: Record) -> std::io::Result<Record> {
+    /// Gives the record its number, cuts what is too long, appends it and waits until it is on disk. After an error nothing of it is
+    /// there, and the next may succeed.
+    pub fn append(&mut self, _record: Record) -> io::Result<Record> {
         todo!()
+    }
+
+    /// At the start: appends the record of the overlay that stands, where a crash came between the two. The overlay's number is never
+    /// below the audit's afterwards.
+    pub fn complete(&mut self, _stored: &mut Stored) -> io::Result<Option<Record>> {
+        todo!()
+    }
+
+    /// To read it from any thread, while it is written. Cheap to clone.
+    pub fn trail(&self) -> Trail {
+        todo!()
+    }
+
+    /// As [`Trail::query`].
+    pub fn query(&self, query: &Query, now: SystemTime) -> Vec<Record> {
+        self.trail().query(query, now)
     }
 }
