@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod checked;
 pub mod events;
+pub mod fail;
 pub mod hand;
 pub mod keeper;
 pub mod last_good;
@@ -26,6 +27,7 @@ mod paths;
 mod sight;
 mod standing;
 mod watch;
+mod whole_file;
 mod worse;
 mod writes;
 
@@ -34,9 +36,9 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use checked::{Checked, check};
 pub use events::{Event, Events};
 pub use hand::Hand;
-pub use checked::{Checked, check};
 pub use keeper::Keeper;
 pub use last_good::LastGood;
 pub use status::{SourceState, SourceStatus, Status};

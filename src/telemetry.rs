@@ -5,6 +5,7 @@
 
 pub mod access_log;
 pub mod handles;
+pub mod harmless;
 pub mod metrics;
 pub mod outcome;
 pub mod shadow;

@@ -52,11 +52,8 @@ impl Book {
                 Audit::open(None)?
             }
         };
-        let accepted = Query {
-            outcome: Some("accepted".to_owned()),
-            limit: Some(REMEMBERED),
-            ..Query::default()
-        };
+        let accepted =
+            Query { outcome: Some("accepted".to_owned()), limit: Some(REMEMBERED), ..Query::default() };
         let mut once = Once::default();
         once.refill(&audit.query(&accepted, SystemTime::now()), durable);
         let Stored { overlay, number, last } = stored;
@@ -78,7 +75,8 @@ impl Book {
     pub fn commit(&mut self, next: Overlay, record: Record) -> io::Result<Record> {
         let number = self.number + 1;
         let record = Record { overlay: Some(number), ..record };
-        let written = self.file.write(&next, number, &record).and_then(|()| self.audit.append(record.clone()));
+        let written =
+            self.file.write(&next, number, &record).and_then(|()| self.audit.append(record.clone()));
         match written {
             Ok(audited) => {
                 self.overlay = Arc::new(next);
@@ -125,7 +123,9 @@ fn open_file(state_dir: Option<&Path>, problems: &mut Vec<Problem>) -> io::Resul
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             let found = format!("`overlay.json` in the state folder: {error}");
             let problem = Problem::error(ProblemKind::Overlay, "state_dir", found)
-                .with_expected("what an earlier run wrote; what operators did by hand before this start is gone")
+                .with_expected(
+                    "what an earlier run wrote; what operators did by hand before this start is gone",
+                )
                 .with_fix("look into `overlay.json.broken`, and do again what should stand");
             tracing::error!(problem = problem.found, "started without what operators did by hand");
             problems.push(problem);
@@ -138,15 +138,22 @@ fn open_file(state_dir: Option<&Path>, problems: &mut Vec<Problem>) -> io::Resul
 fn open_audit(state_dir: Option<&Path>, stored: &mut Stored) -> io::Result<Audit> {
     let mut audit = Audit::open(state_dir)?;
     if let Some(record) = audit.complete(stored)? {
-        tracing::warn!(flag = record.flag, seq = record.seq, "completed the audit: the last run ended within a write");
+        tracing::warn!(
+            flag = record.flag,
+            seq = record.seq,
+            "completed the audit: the last run ended within a write"
+        );
     }
     Ok(audit)
 }
 
 fn not_kept(file: &str, error: &io::Error) -> Problem {
-    let problem = Problem::error(ProblemKind::Overlay, "state_dir", format!("`{file}` cannot be used: {error}"))
-        .with_expected("a folder that can be written; until then what operators do by hand is lost with the process")
-        .with_fix("make `state_dir` writable for the gateway, and restart it");
+    let problem =
+        Problem::error(ProblemKind::Overlay, "state_dir", format!("`{file}` cannot be used: {error}"))
+            .with_expected(
+                "a folder that can be written; until then what operators do by hand is lost with the process",
+            )
+            .with_fix("make `state_dir` writable for the gateway, and restart it");
     tracing::error!(problem = problem.found, "what operators do by hand is kept in memory only");
     problem
 }

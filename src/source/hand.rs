@@ -239,9 +239,7 @@ impl fmt::Display for Refused {
                 let found: Vec<_> = problems.iter().map(|problem| &*problem.found).collect();
                 f.write_str(&found.join("; "))
             }
-            Refused::Reused => {
-                f.write_str("the idempotency key was used for another request; use a new one")
-            }
+            Refused::Reused => f.write_str("the idempotency key was used for another request; use a new one"),
             Refused::Disk(why) => write!(f, "nothing was changed, as it cannot be kept on disk: {why}"),
             Refused::Stopping => f.write_str("the gateway is stopping"),
         }

@@ -11,17 +11,18 @@ use crate::snapshot::Snapshot;
 pub fn worse(flag: &str, now: &Snapshot, next: &Snapshot) -> Vec<Problem> {
     let identity = |problem: &Problem| (problem.kind, problem.key.clone(), problem.found.clone());
     let before: BTreeSet<_> = now.problems.iter().map(identity).collect();
-    let odd = |problem: &Problem| {
-        problem.kind == ProblemKind::Definition && problem.severity == Severity::Warning
-    };
+    let odd =
+        |problem: &Problem| problem.kind == ProblemKind::Definition && problem.severity == Severity::Warning;
     let new = next.problems.iter().filter(|problem| {
         problem.kind != ProblemKind::UnknownAttribute && !odd(problem) && !before.contains(&identity(problem))
     });
     let mut new: Vec<_> = new.cloned().collect();
     let known = unknown(flag, now);
     let unknown = unknown(flag, next).into_iter().filter(|(path, _)| !known.contains_key(path));
-    new.extend(unknown.map(|(_, problem)| {
-        Problem { key: format!("flags.{flag}.targeting"), place: None, ..problem.clone() }
+    new.extend(unknown.map(|(_, problem)| Problem {
+        key: format!("flags.{flag}.targeting"),
+        place: None,
+        ..problem.clone()
     }));
     new
 }
@@ -34,8 +35,7 @@ fn unknown<'s>(flag: &str, snapshot: &'s Snapshot) -> BTreeMap<&'s str, &'s Prob
     let slots = (0..snapshot.flags.paths().len()).map(|index| Slot(index as u32));
     let unprovided = slots.filter(|slot| !snapshot.readers.provides(*slot));
     // In the order of their slots, before all others.
-    let problems =
-        snapshot.problems.iter().filter(|problem| problem.kind == ProblemKind::UnknownAttribute);
+    let problems = snapshot.problems.iter().filter(|problem| problem.kind == ProblemKind::UnknownAttribute);
     let read = unprovided.zip(problems).filter(|(slot, _)| reads.contains(slot));
     read.map(|(slot, problem)| (&*snapshot.flags.paths()[slot.0 as usize], problem)).collect()
 }

@@ -52,3 +52,35 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
 }
+
+/// Bytes that the texts of a record have at most.
+const NAME: usize = 256;
+const WORDS: usize = 2_000;
+/// Bytes of JSON that the entries before, and those after, have at most.
+const ENTRIES: usize = 64 << 10;
+
+impl Record {
+    /// The same, within its bounds: a text is cut, entries that are too long are left out with a note.
+    pub(super) fn bounded(mut self) -> Record {
+        let texts = [&mut self.action, &mut self.flag, &mut self.by, &mut self.role, &mut self.time];
+        let optional = [&mut self.from, &mut self.until, &mut self.revision, &mut self.etag];
+        for text in texts.into_iter().chain(optional.into_iter().flatten()).chain(&mut self.idempotency_key) {
+            cut(text, NAME);
+        }
+        for text in std::iter::once(&mut self.why).chain(&mut self.problem) {
+            cut(text, WORDS);
+        }
+        for entries in [&mut self.before, &mut self.after].into_iter().flatten() {
+            let bytes = entries.to_string().len();
+            if bytes > ENTRIES {
+                *entries = serde_json::json!(format!("{bytes} bytes, left out"));
+            }
+        }
+        self
+    }
+}
+
+/// Keeps the longest beginning within `bytes` that ends on a character's border.
+fn cut(text: &mut String, bytes: usize) {
+    text.truncate(text.floor_char_boundary(bytes));
+}

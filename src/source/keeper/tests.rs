@@ -194,7 +194,11 @@ fn what_is_refused_changes_nothing_and_is_in_the_audit() {
     let unknown = json!({"if": [{"==": [{"var": "contry"}, "AT"]}, "stable", split]});
     let plain = |flag: &str, action| write(flag, action);
     for (write, status, told) in [
-        (plain("shop-versoin", kill("stable")), 404, "no source defines the flag; did you mean `shop-version`?"),
+        (
+            plain("shop-versoin", kill("stable")),
+            404,
+            "no source defines the flag; did you mean `shop-version`?",
+        ),
         (plain("other", Action::Release), 404, "no source defines the flag"),
         (plain(SHOP, kill("stabel")), 422, "`shop-version` has no variant `stabel`; did you mean `stable`?"),
         (plain("price", weight("on=5%")), 422, "`price` has no rule, so there is no split to change; "),
@@ -213,9 +217,16 @@ fn what_is_refused_changes_nothing_and_is_in_the_audit() {
             "the weight of `shop-version` by ann does not apply: the rule of `shop-version` has no split",
         ),
         (Write { until: Some(1), ..plain(SHOP, kill("stable")) }, 422, "`until` is not after `at`"),
-        (Write { why: "a\nb".to_owned(), ..plain(SHOP, kill("stable")) }, 422, "`why` has a control character"),
         (
-            Write { condition: Condition::Is(vec!["0123456789abcdef".to_owned()]), ..plain(SHOP, kill("stable")) },
+            Write { why: "a\nb".to_owned(), ..plain(SHOP, kill("stable")) },
+            422,
+            "`why` has a control character",
+        ),
+        (
+            Write {
+                condition: Condition::Is(vec!["0123456789abcdef".to_owned()]),
+                ..plain(SHOP, kill("stable"))
+            },
             412,
             "the flag was changed meanwhile: its ETag is ",
         ),
@@ -248,7 +259,10 @@ fn problems_of_before_refuse_nothing() {
     // Now it would be the first to read it again.
     gateway.asks(Action::ReleaseAll);
     let refused = gateway.ask(&write("a", set(odd(rule("AT"))))).unwrap_err();
-    assert!(matches!(&refused, Refused::Worse(problems) if problems[0].key == "flags.a.targeting"), "{refused}");
+    assert!(
+        matches!(&refused, Refused::Worse(problems) if problems[0].key == "flags.a.targeting"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -31,7 +31,10 @@ fn a_request_that_is_repeated_has_its_answer_again_and_does_nothing() {
     gateway.asks(kill("stable"));
     let same = |again: Written| {
         assert_eq!((again.again, again.seq), (true, written.seq));
-        assert_eq!((again.etag, again.revision, again.entries), (written.etag.clone(), written.revision.clone(), written.entries.clone()));
+        assert_eq!(
+            (again.etag, again.revision, again.entries),
+            (written.etag.clone(), written.revision.clone(), written.entries.clone())
+        );
     };
     same(gateway.ask(&first).unwrap());
     assert!(matches!(gateway.ask(&once(2, kill("stable"))), Err(Refused::Reused)));
@@ -102,7 +105,10 @@ fn a_file_that_makes_no_sense_is_set_aside_and_told() {
     assert_eq!((gateway.kinds(), &*gateway.runs()), (vec![], "ENABLED canary 1%"));
     let problems = gateway.keeper.status.problems.load_full();
     let problem = problems.iter().find(|problem| problem.kind == ProblemKind::Overlay).unwrap();
-    assert!(problem.found.contains("overlay.json") && problem.fix.as_ref().unwrap().contains("overlay.json.broken"));
+    assert!(
+        problem.found.contains("overlay.json")
+            && problem.fix.as_ref().unwrap().contains("overlay.json.broken")
+    );
     assert_eq!(fs::read_to_string(gateway.folder.at("state/overlay.json.broken")).unwrap(), "{\"version\":");
     let written = gateway.asks(kill("canary"));
     assert!(written.durable);

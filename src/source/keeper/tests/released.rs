@@ -23,7 +23,8 @@ fn entries_stay_above_a_source_that_changes() {
     assert_eq!((&*gateway.runs(), gateway.kinds().len()), ("ENABLED stable", 2));
     gateway.says(r#"{"flags": {"price": {"state": "ENABLED", "variants": {"on": true}}}}"#);
     assert_eq!(gateway.runs(), "ENABLED stable", "even a flag that went");
-    let problem = gateway.keeper.snapshot.problems.iter().find(|problem| problem.kind == ProblemKind::Overlay);
+    let problem =
+        gateway.keeper.snapshot.problems.iter().find(|problem| problem.kind == ProblemKind::Overlay);
     assert_eq!(problem.unwrap().key, "overlay.shop-version.weight");
     gateway.says(&shop(3));
     gateway.asks(Action::Release);
@@ -89,8 +90,12 @@ fn entries_whose_time_is_over_are_released_flag_by_flag() {
     gateway.passes(later(3601));
     assert_eq!((gateway.kinds().len(), gateway.published.try_iter().count()), (0, 1), "at once");
     assert_eq!(gateway.keeper.snapshot.revision, first);
-    let released: Vec<_> = gateway.audit().into_iter().take(2).map(|record| (record.flag, record.action)).collect();
-    assert_eq!(released, [(SHOP.to_owned(), "expired".to_owned()), ("price".to_owned(), "expired".to_owned())]);
+    let released: Vec<_> =
+        gateway.audit().into_iter().take(2).map(|record| (record.flag, record.action)).collect();
+    assert_eq!(
+        released,
+        [(SHOP.to_owned(), "expired".to_owned()), ("price".to_owned(), "expired".to_owned())]
+    );
 }
 
 #[test]
