@@ -16,7 +16,7 @@ use super::audit::{Query, Record, Trail};
 use super::events::Events;
 use super::standing::Standing;
 use crate::config::Problem;
-use crate::flag::FlagState;
+use crate::flag::{self, Definition, FlagState};
 use crate::overlay::{Change, Entry, Overlay, Refusal};
 
 /// Who asks.
@@ -165,6 +165,14 @@ impl Hand {
     /// The flag's ETag now, without quotes; of what no one defines, too.
     pub fn etag(&self, flag: &str) -> String {
         self.standing.load().etag(flag)
+    }
+
+    /// What the sources together say of a flag; none: none defines it, or none well.
+    pub fn source(&self, flag: &str) -> Option<Arc<Definition>> {
+        match self.standing.load().definitions.get(flag) {
+            Some(flag::Entry::Good(definition)) => Some(Arc::clone(definition)),
+            Some(flag::Entry::Broken(_)) | None => None,
+        }
     }
 
     /// Whether writes survive the process.
