@@ -151,8 +151,26 @@ impl Hand {
         todo!()
     }
 
+    /// What the sources together say of a flag; none: none defines it, or none well.
+    pub fn source(&self, _flag: &str) -> Option<Arc<crate::flag::Definition>> {
+        todo!()
+    }
+
     #[doc(hidden)]
     pub fn log(&self) -> &Audit {
+        todo!()
+    }
+}
+
+impl Refused {
+    /// The HTTP status that says so.
+    pub fn status(&self) -> u16 {
+        todo!()
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         todo!()
     }
 }
