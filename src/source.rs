@@ -7,9 +7,11 @@
 pub mod audit;
 pub mod checked;
 pub mod events;
+pub mod fail;
 pub mod hand;
 pub mod keeper;
 pub mod last_good;
+pub mod overlay_file;
 pub mod status;
 
 mod configuration;
@@ -21,13 +23,14 @@ mod kept;
 mod paths;
 mod sight;
 mod watch;
+mod whole_file;
 
 #[cfg(test)]
 mod tests;
 
+pub use checked::{Checked, check};
 pub use events::{Event, Events};
 pub use hand::Hand;
-pub use checked::{Checked, check};
 pub use keeper::Keeper;
 pub use last_good::LastGood;
 pub use status::{SourceState, SourceStatus, Status};

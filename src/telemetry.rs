@@ -6,6 +6,7 @@
 pub mod access_log;
 pub mod evaluations;
 pub mod handles;
+pub mod harmless;
 pub mod metrics;
 pub mod outcome;
 pub mod shadow;
