@@ -9,6 +9,8 @@ pub mod error;
 pub mod events;
 pub mod explain;
 mod failures;
+#[cfg(test)]
+mod fixture;
 pub mod guard;
 mod overlay;
 pub mod probes;
@@ -18,3 +20,6 @@ pub mod status;
 pub mod tokens;
 pub mod view;
 mod writes;
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ mod kept;
 mod paths;
 mod sight;
 mod watch;
-mod whole_file;
+pub(crate) mod whole_file;
 
 #[cfg(test)]
 mod tests;

@@ -127,40 +127,23 @@ async fn explain(
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use arc_swap::ArcSwap;
-    use axum::body::{Body, to_bytes};
-    use axum::http::{Request, Response};
     use serde_json::{Value, json};
-    use tower::ServiceExt;
 
+    use super::super::fixture::Door;
     use super::*;
-    use crate::gateway::Live;
-    use crate::telemetry::Metrics;
 
     /// The API over the example of `conf/`.
-    fn api(token: Option<&str>) -> Router {
-        let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/flagway.yaml");
-        let checked = crate::source::check(&conf).expect("the example is good");
-        let status = Status { sources: ArcSwap::from_pointee(checked.sources), ..Status::default() };
-        let live = Live::new(checked.snapshot, &Metrics::new(100), None);
-        router(Arc::new(ArcSwap::from_pointee(live)), Arc::new(status), token.map(str::to_owned))
+    fn door(token: Option<&str>) -> Door {
+        Door::open(
+            include_str!("../../conf/flagway.yaml"),
+            include_str!("../../conf/flags.json"),
+            token,
+        )
     }
 
     async fn ask(method: &str, path: &str, body: &str) -> (u16, Value) {
-        let request = Request::builder().method(method).uri(path).header("host", "localhost:9901");
-        let response = api(None).oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
-        read(response).await
-    }
-
-    async fn read(response: Response<Body>) -> (u16, Value) {
-        let status = response.status().as_u16();
-        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
-        assert_eq!(kind == "application/problem+json", status >= 400, "{status} {kind}");
-        assert_eq!(response.headers()["cache-control"], "no-store");
-        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        (status, serde_json::from_slice(&bytes).unwrap())
+        let told = door(None).ask(method, path, &[], body).await;
+        (told.status, told.json())
     }
 
     #[tokio::test]
@@ -227,11 +210,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_guard_stands_before_everything() {
-        let ask = async |token, host: &str| {
-            let request =
-                Request::builder().uri("/nothing").header("host", host).body(Body::empty()).unwrap();
-            read(api(token).oneshot(request).await.unwrap()).await.0
-        };
+        let ask =
+            async |token, host: &str| door(token).ask("GET", "/nothing", &[("host", host)], "").await.status;
         assert_eq!(ask(None, "evil.example").await, 403);
         assert_eq!(ask(Some("secret"), "localhost").await, 401);
         assert_eq!(ask(None, "localhost").await, 404);

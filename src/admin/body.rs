@@ -136,7 +136,9 @@ impl Verb {
             Verb::Release => r#"{"what": "kill", "why": "fixed"}"#,
             Verb::Weight => r#"{"shares": {"canary": "5%"}, "why": "looks good"}"#,
             Verb::Enable | Verb::Disable => r#"{"why": "not today", "for": "2h"}"#,
-            Verb::Set => r#"{"definition": {"state": "ENABLED", "variants": {"on": true}, "defaultVariant": "on"}}"#,
+            Verb::Set => {
+                r#"{"definition": {"state": "ENABLED", "variants": {"on": true}, "defaultVariant": "on"}}"#
+            }
             Verb::Replace => r#"{"entries": [{"kind": "kill", "variant": "stable"}], "why": "p99 is up"}"#,
             Verb::Clear => r#"{"why": "fixed"}"#,
         }
@@ -145,7 +147,11 @@ impl Verb {
     /// Reads a body; an empty one is `{}`.
     pub fn read(self, body: &[u8], around: Around<'_>) -> Result<Asked, Error> {
         let wrong = |error: String| {
-            Error::bad(format!("the body is no {}: {error}; expected such as {}", self.action(), self.example()))
+            Error::bad(format!(
+                "the body is no {}: {error}; expected such as {}",
+                self.action(),
+                self.example()
+            ))
         };
         if body.len() > self.max_body() {
             return Err(too_long(self.max_body()));
@@ -171,7 +177,9 @@ impl Verb {
         });
         let drain = duration(fields, "drain")?;
         if drain.is_some_and(|drain| drain > MAX_DRAIN) {
-            return Err(Invalid::new("`drain` is longer than an hour; without it, streams go on as long as they like"));
+            return Err(Invalid::new(
+                "`drain` is longer than an hour; without it, streams go on as long as they like",
+            ));
         }
         // Whatever the change is: who, when, why and until when have their bounds.
         Entry::new(around.flag, Change::State(FlagState::Enabled), around.by, around.now, &why, until)?;
@@ -192,7 +200,9 @@ impl Verb {
             Verb::Release => match optional_text(fields, "what")?.as_deref() {
                 None | Some("kill") => Ok(Action::Release),
                 Some("all") => Ok(Action::ReleaseAll),
-                Some(other) => Err(Invalid::new(format!("`what` is {other:?}, neither \"kill\" nor \"all\""))),
+                Some(other) => {
+                    Err(Invalid::new(format!("`what` is {other:?}, neither \"kill\" nor \"all\"")))
+                }
             },
             Verb::Weight => put("weight"),
             Verb::Set => put("set"),
@@ -205,7 +215,10 @@ impl Verb {
                     for entry in entries {
                         let change = change(entry, around)?;
                         if changes.iter().any(|before| before.kind() == change.kind()) {
-                            return Err(Invalid::new(format!("`entries` has two of the kind {}", change.kind())));
+                            return Err(Invalid::new(format!(
+                                "`entries` has two of the kind {}",
+                                change.kind()
+                            )));
                         }
                         changes.push(change);
                     }
@@ -225,7 +238,9 @@ pub fn too_long(max: usize) -> Error {
 
 /// An element of `entries`, as `GET` shows them, too: who and when are this write's own, why and until stand beside the list.
 fn change(entry: Json, around: Around<'_>) -> Result<Change, Invalid> {
-    let Json::Object(mut entry) = entry else { return Err(Invalid::new("`entries` has an element that is no object")) };
+    let Json::Object(mut entry) = entry else {
+        return Err(Invalid::new("`entries` has an element that is no object"));
+    };
     let is_kill = entry.get("kind").is_some_and(|kind| kind == "kill");
     if is_kill && !entry.contains_key("value") {
         let variant = entry.get("variant").and_then(Json::as_str).unwrap_or_default();
@@ -239,9 +254,17 @@ fn change(entry: Json, around: Around<'_>) -> Result<Change, Invalid> {
         match (&*name, value) {
             ("by" | "at" | "why", _) | ("until", Json::Null) => {}
             ("flag", Json::String(flag)) if flag == around.flag => {}
-            ("until", _) => return Err(Invalid::new("an entry has `until`; `for` beside `entries` is for all of them")),
+            ("until", _) => {
+                return Err(Invalid::new("an entry has `until`; `for` beside `entries` is for all of them"));
+            }
             ("flag", _) => return Err(Invalid::new("an entry is of another flag than the path")),
-            _ => return Err(Invalid::new(format!("`{}` is no field of a {}", name.escape_debug(), change.kind()))),
+            _ => {
+                return Err(Invalid::new(format!(
+                    "`{}` is no field of a {}",
+                    name.escape_debug(),
+                    change.kind()
+                )));
+            }
         }
     }
     Ok(change)
@@ -258,7 +281,9 @@ fn optional_text(fields: &mut Map<String, Json>, name: &str) -> Result<Option<St
 fn duration(fields: &mut Map<String, Json>, name: &str) -> Result<Option<Duration>, Invalid> {
     let Some(text) = optional_text(fields, name)? else { return Ok(None) };
     let duration = humantime::parse_duration(&text);
-    duration.map(Some).map_err(|error| Invalid::new(format!("`{name}` is {text:?}: {error}; expected such as \"2h\"")))
+    duration
+        .map(Some)
+        .map_err(|error| Invalid::new(format!("`{name}` is {text:?}: {error}; expected such as \"2h\"")))
 }
 
 #[cfg(test)]
@@ -294,10 +319,18 @@ mod tests {
             (Verb::Release, json!({}), asked(Action::Release)),
             (Verb::Release, json!({"what": "kill"}), asked(Action::Release)),
             (Verb::Release, json!({"what": "all", "why": null}), asked(Action::ReleaseAll)),
-            (Verb::Weight, json!({"shares": {"canary": "5%"}}), asked(Action::Put(Change::Weight(shares.clone())))),
+            (
+                Verb::Weight,
+                json!({"shares": {"canary": "5%"}}),
+                asked(Action::Put(Change::Weight(shares.clone()))),
+            ),
             (Verb::Enable, json!({}), asked(state(FlagState::Enabled))),
             (Verb::Disable, json!({"for": null}), asked(state(FlagState::Disabled))),
-            (Verb::Set, json!({"definition": definition}), asked(Action::Put(Change::Set(definition.clone())))),
+            (
+                Verb::Set,
+                json!({"definition": definition}),
+                asked(Action::Put(Change::Set(definition.clone()))),
+            ),
             (Verb::Clear, json!({}), asked(Action::ReleaseAll)),
             (Verb::Replace, json!({"entries": []}), asked(Action::Replace(Vec::new()))),
             (
@@ -341,9 +374,21 @@ mod tests {
             (Verb::Replace, json!({}), "`entries`"),
             (Verb::Replace, json!({"entries": [1]}), "no object"),
             (Verb::Replace, json!({"entries": [{"kind": "kil"}]}), "did you mean \"kill\"?"),
-            (Verb::Replace, json!({"entries": [{"kind": "state", "state": "ENABLED", "until": "x"}]}), "`for`"),
-            (Verb::Replace, json!({"entries": [{"kind": "state", "state": "ENABLED", "flag": "w"}]}), "another flag"),
-            (Verb::Replace, json!({"entries": [{"kind": "state", "state": "ENABLED", "x": 1}]}), "`x` is no field"),
+            (
+                Verb::Replace,
+                json!({"entries": [{"kind": "state", "state": "ENABLED", "until": "x"}]}),
+                "`for`",
+            ),
+            (
+                Verb::Replace,
+                json!({"entries": [{"kind": "state", "state": "ENABLED", "flag": "w"}]}),
+                "another flag",
+            ),
+            (
+                Verb::Replace,
+                json!({"entries": [{"kind": "state", "state": "ENABLED", "x": 1}]}),
+                "`x` is no field",
+            ),
             (
                 Verb::Replace,
                 json!({"entries": [{"kind": "state", "state": "ENABLED"}, {"kind": "state", "state": "DISABLED"}]}),

@@ -71,10 +71,14 @@ pub fn etag(tag: &str) -> HeaderValue {
 pub fn once(headers: &HeaderMap, request: &[&[u8]]) -> Result<Option<(String, u64)>, Error> {
     let mut lines = headers.get_all("idempotency-key").iter();
     let Some(line) = lines.next() else { return Ok(None) };
-    let fits = |key: &&str| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits = |key: &&str| {
+        (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    };
     match line.to_str().ok().filter(fits).filter(|_| lines.next().is_none()) {
         Some(key) => Ok(Some((key.to_owned(), hash(request)))),
-        None => Err(Error::bad(format!("`Idempotency-Key` is not 1 to {LONGEST_KEY} visible characters, once"))),
+        None => {
+            Err(Error::bad(format!("`Idempotency-Key` is not 1 to {LONGEST_KEY} visible characters, once")))
+        }
     }
 }
 

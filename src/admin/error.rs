@@ -37,7 +37,10 @@ impl Error {
     }
 
     /// With what is wrong, piece by piece.
-    pub fn with_problems<'p>(mut self, problems: impl IntoIterator<Item = &'p crate::config::Problem>) -> Error {
+    pub fn with_problems<'p>(
+        mut self,
+        problems: impl IntoIterator<Item = &'p crate::config::Problem>,
+    ) -> Error {
         self.problems = problems.into_iter().map(ProblemView::from).collect();
         self
     }

@@ -54,7 +54,10 @@ pub struct Wanted {
 }
 
 /// The handler.
-pub async fn events(State(api): State<Api>, wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>) -> Result<Response, Error> {
+pub(super) async fn events(
+    State(api): State<Api>,
+    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Error> {
     let Query(wanted) = wanted.map_err(|_| Error::bad("the query is not empty and not `split=true`"))?;
     let place = Arc::clone(&api.places.0).try_acquire_owned().map_err(|_| {
         let detail = format!("{LISTENERS} listen already; end one, or try again later");
@@ -149,11 +152,7 @@ impl Splits {
         let now = counts(self.live.load().handles.evaluations());
         let flags = since(&self.before, &now);
         self.before = now;
-        Split {
-            event: "split",
-            time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
-            flags,
-        }
+        Split { event: "split", time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(), flags }
     }
 }
 
@@ -170,7 +169,8 @@ fn since(before: &Counts, now: &Counts) -> Counts {
     let mut new = Counts::new();
     for (flag, variants) in now {
         for (variant, count) in variants {
-            let had = before.get(flag).and_then(|variants| variants.get(variant)).copied().unwrap_or_default();
+            let had =
+                before.get(flag).and_then(|variants| variants.get(variant)).copied().unwrap_or_default();
             if *count > had {
                 new.entry(flag.clone()).or_default().insert(variant.clone(), count - had);
             }

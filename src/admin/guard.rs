@@ -4,7 +4,10 @@
 //! told apart by its `Host`: an address or `localhost` is what an operator uses. Any other page is told apart by its `Origin`:
 //! it would see no answer, but what it sends would be done.
 
-#![expect(clippy::disallowed_types, reason = "the door's own thread serves it alone; no request of a client comes here")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "the door's own thread serves it alone; no request of a client comes here"
+)]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -48,12 +51,9 @@ impl Guard {
     }
 
     /// Who asks, by their token; or why they may not, with their name if it is known.
-    fn admit(
-        &self,
-        request: &Request,
-        from: Option<IpAddr>,
-    ) -> Result<Operator, (Option<Operator>, Error)> {
-        let admitted = check_host(request.uri(), request.headers()).and_then(|()| self.holder(request.headers()));
+    fn admit(&self, request: &Request, from: Option<IpAddr>) -> Result<Operator, (Option<Operator>, Error)> {
+        let admitted =
+            check_host(request.uri(), request.headers()).and_then(|()| self.holder(request.headers()));
         let (name, role) = admitted.map_err(|error| (None, self.refuse(from, error)))?;
         let operator = Operator { name, role: role.as_str(), from };
         let needed = Role::needed(request.method(), request.uri().path());
@@ -272,7 +272,10 @@ mod tests {
         assert_eq!(ask("GET", Some(&ann)).unwrap().name, "ann");
         let (known, error) = ask("PUT", Some(&ann)).unwrap_err();
         assert_eq!(known.unwrap().name, "ann");
-        assert_eq!((error.status, &*error.detail), (StatusCode::FORBIDDEN, "`ann` is a viewer; this needs the role operator"));
+        assert_eq!(
+            (error.status, &*error.detail),
+            (StatusCode::FORBIDDEN, "`ann` is a viewer; this needs the role operator")
+        );
         assert_eq!(ask("PUT", Some(&bob)).unwrap().role, "operator");
         Tokens::edit(folder.path(), |tokens| tokens.revoke("bob")).unwrap();
         Tokens::edit(folder.path(), |tokens| tokens.revoke("ann")).unwrap();

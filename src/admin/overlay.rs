@@ -69,7 +69,8 @@ fn query(pairs: Vec<(String, String)>) -> Result<Query, Error> {
             "outcome" => &mut query.outcome,
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| (1..=10_000).contains(limit));
-                query.limit = Some(limit.ok_or_else(|| Error::bad("`limit` is not a number from 1 to 10000"))?);
+                query.limit =
+                    Some(limit.ok_or_else(|| Error::bad("`limit` is not a number from 1 to 10000"))?);
                 continue;
             }
             other => {

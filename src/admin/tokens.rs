@@ -4,8 +4,8 @@
 //! cannot be read never opens the door: the last tokens that were good stay.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::role::Role;
+use crate::source::whole_file;
 
 /// The file's name in the state folder.
 pub const FILE: &str = "tokens.json";
@@ -98,7 +99,9 @@ impl Tokens {
 
     /// Whose token has this digest. All are compared: digests tell nothing about a token, whichever differs where.
     pub fn holder(&self, digest: &[u8; 32]) -> Option<&Token> {
-        self.tokens.iter().fold(None, |found, token| if token.sha256 == *digest { Some(token) } else { found })
+        self.tokens
+            .iter()
+            .fold(None, |found, token| if token.sha256 == *digest { Some(token) } else { found })
     }
 
     /// Reads the file of a state folder; none: there is no file.
@@ -123,36 +126,23 @@ impl Tokens {
         Ok(tokens)
     }
 
-    /// Changes the file of a state folder, whole or not at all; who comes at the same time waits. The file is the folder's owner's,
-    /// so that the gateway can read what root wrote.
+    /// Changes the file of a state folder, whole or not at all; who comes at the same time waits. The
+    /// error is a sentence.
     pub fn edit<T>(
         state_dir: &Path,
         change: impl FnOnce(&mut Tokens) -> Result<T, String>,
     ) -> Result<T, String> {
         let file = state_dir.join(FILE);
         let io = |error: io::Error| format!("{} cannot be changed: {error}", file.display());
-        fs::create_dir_all(state_dir).map_err(io)?;
+        whole_file::make_folder(state_dir).map_err(io)?;
         // Until it is dropped.
         let folder = File::open(state_dir).map_err(io)?;
         folder.lock().map_err(io)?;
         let mut tokens = Tokens::read(state_dir).map_err(io)?.unwrap_or_default();
         let changed = change(&mut tokens)?;
-        tokens.write(&file, &folder).map_err(io)?;
+        let text = format!("{:#}\n", serde_json::json!(tokens));
+        whole_file::write(&file, text.as_bytes(), "tokens").map_err(io)?;
         Ok(changed)
-    }
-
-    fn write(&self, path: &Path, folder: &File) -> io::Result<()> {
-        let new = path.with_extension("json.new");
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(format!("{:#}\n", serde_json::json!(self)).as_bytes())?;
-        let (own, owner) = (file.metadata()?, folder.metadata()?);
-        if (own.uid(), own.gid()) != (owner.uid(), owner.gid()) {
-            std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
-        }
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        folder.sync_all()
     }
 }
 
@@ -264,7 +254,8 @@ mod hex {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
         let text = String::deserialize(deserializer)?;
         let mut bytes = [0; 32];
-        let digits = text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
+        let digits =
+            text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
         if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             for (byte, digit) in bytes.iter_mut().zip(digits) {
                 *byte = digit.ok_or_else(|| de::Error::custom("`sha256` is no hexadecimal number"))?;
@@ -339,7 +330,11 @@ mod tests {
         let good = fs::read(folder.path().join(FILE)).unwrap();
         for broken in ["", "{", "[]", r#"{"version": 2, "tokens": []}"#] {
             fs::write(folder.path().join(FILE), broken).unwrap();
-            assert_eq!(holder(watched.look(), &ann).map(|(name, _)| name).as_deref(), Some("ann"), "{broken}");
+            assert_eq!(
+                holder(watched.look(), &ann).map(|(name, _)| name).as_deref(),
+                Some("ann"),
+                "{broken}"
+            );
         }
         fs::write(folder.path().join(FILE), good).unwrap();
         Tokens::edit(folder.path(), |tokens| tokens.revoke("ann")).unwrap();
@@ -357,7 +352,8 @@ mod tests {
         fs::write(folder.path().join(FILE), "{").unwrap();
         let mut watched = Watched::new(folder.path().to_owned());
         assert_eq!(*watched.look(), Known::Never);
-        let kept = r#"{"version":1,"tokens":[{"name":"a","role":"viewer","created":"","hint":"","sha256":"zz"}]}"#;
+        let kept =
+            r#"{"version":1,"tokens":[{"name":"a","role":"viewer","created":"","hint":"","sha256":"zz"}]}"#;
         fs::write(folder.path().join(FILE), kept).unwrap();
         assert_eq!(*watched.look(), Known::Never);
         assert!(add(folder.path(), "ann", Role::Admin, 1).unwrap_err().contains("sha256"), "it is not lost");

@@ -135,7 +135,8 @@ fn write(
         status => Error::new(status, rejected.body_text()),
     })?;
     let live = api.live.load();
-    let running = live.snapshot.flags.find(flag).and_then(|id| live.snapshot.flags.get(id).definition.as_deref());
+    let running =
+        live.snapshot.flags.find(flag).and_then(|id| live.snapshot.flags.get(id).definition.as_deref());
     let asked = verb.read(&body, Around { flag, running, by: &operator.name, now: unix() })?;
     let condition = condition::if_match(headers)?;
     let once = condition::once(headers, &[method.as_str().as_bytes(), uri.path().as_bytes(), &body])?;
@@ -161,7 +162,8 @@ async fn refusal(hand: &Hand, flag: &str, refused: Refused) -> Error {
     match refused {
         Refused::Stale(etag) => {
             let changed = changed(hand, flag, &etag).await;
-            let detail = format!("`{flag}` is not what it was: {changed}; look at it, then send its new ETag");
+            let detail =
+                format!("`{flag}` is not what it was: {changed}; look at it, then send its new ETag");
             Error::new(status, detail).with_header(header::ETAG, condition::etag(&etag))
         }
         Refused::Change(refusal) => {
@@ -219,7 +221,13 @@ pub async fn audited(State(hand): State<Hand>, request: Request, next: Next) -> 
     response
 }
 
-fn record(verb: Verb, flag: String, operator: Option<&Operator>, key: Option<String>, error: &Error) -> Record {
+fn record(
+    verb: Verb,
+    flag: String,
+    operator: Option<&Operator>,
+    key: Option<String>,
+    error: &Error,
+) -> Record {
     Record {
         seq: 0, // The audit counts.
         time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
@@ -241,3 +249,5 @@ fn record(verb: Verb, flag: String, operator: Option<&Operator>, key: Option<Str
         idempotency_key: key,
     }
 }
+
+fn drain_killed(_live: &crate::gateway::Live, _flag: &str, _after: std::time::Duration) {}

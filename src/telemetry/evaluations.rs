@@ -51,7 +51,9 @@ mod tests {
         let (metrics, snapshot) = (Metrics::new(100), snapshot());
         let handles = Handles::resolve(&metrics, &snapshot);
         assert_eq!(handles.evaluations(), []);
-        for (path, variant) in [("/shop", "odd"), ("/shop", "canary"), ("/shop", "canary"), ("/copied", "canary")] {
+        for (path, variant) in
+            [("/shop", "odd"), ("/shop", "canary"), ("/shop", "canary"), ("/copied", "canary")]
+        {
             handles.decided(&decided(&snapshot, path, variant));
         }
         let told: Vec<String> = Handles::resolve(&metrics, &snapshot)
