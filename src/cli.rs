@@ -17,6 +17,7 @@ pub mod run;
 pub mod schema;
 pub mod shadow;
 pub mod start;
+pub mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -99,6 +100,8 @@ pub enum Command {
     Shadow(shadow::Shadow),
     /// Tell who changed what by hand, when and why
     Audit(audit::Audit),
+    /// Make, list and take back tokens of the admin API
+    Token(token::Token),
     /// Start a gateway, two versions of a service and, if asked, visitors; no file needed
     Demo(demo::Demo),
     /// Print a JSON schema, for editors
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Explain(command) => command.run(),
         Command::Shadow(command) => command.run(),
         Command::Audit(command) => command.run(),
+        Command::Token(command) => command.run(),
         Command::Demo(command) => command.run(&global),
         Command::Schema(command) => command.run(),
         Command::Health(command) => command.run(),
