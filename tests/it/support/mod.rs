@@ -32,7 +32,7 @@ pub use h2c::H2cUpstream;
 pub use hunt::{Service, Side};
 pub use lines::Lines;
 pub use message::{Recorded, lines as field_lines};
-pub use operator::{Events, Operator};
+pub use operator::Operator;
 pub use prometheus::Metrics;
 pub use raw::{RawUpstream, read_request};
 pub use shadow::{always, changes, comparing, dark, json_answer, named, original_and_copy, shadowed};
