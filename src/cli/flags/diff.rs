@@ -1,0 +1,125 @@
+//! `flagway flags diff`: what the sources would have to say for the overlay to be superfluous.
+//!
+//! Patches go to stdout and nothing else does, so that they can be applied as they come.
+
+use std::io::Write;
+
+use clap::Args;
+
+use crate::cli::Failure;
+use crate::cli::output::text::{json, plain};
+use crate::cli::output::{self, WARN, paint};
+use crate::cli::remote::Remote;
+use crate::source::hand::SourceDiff;
+
+/// Print the patch that would make the sources say what runs
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flagway flags diff
+  flagway flags diff checkout-version | git apply -p0
+  flagway flags diff --json | jq '.[] | select(.form == \"json-patch\") | .patch | fromjson'
+
+Exit codes: 0 told, whether there is something to patch or not; 1 refused, or no answer")]
+pub struct Diff {
+    /// Only this flag
+    #[arg(value_name = "KEY")]
+    pub key: Option<String>,
+    /// Print JSON, as GET /api/v1/diff answers it
+    #[arg(long)]
+    pub json: bool,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+impl Diff {
+    /// Asks, prints.
+    pub fn run(&self) -> Result<(), Failure> {
+        let answer = self.remote.ask("GET", "/diff", "")?;
+        let mut diffs: Vec<SourceDiff> = self.remote.read(&answer, "a diff")?;
+        diffs.retain(|diff| self.key.as_ref().is_none_or(|key| diff.flag == *key));
+        if self.json {
+            let text = serde_json::to_string_pretty(&diffs).map_err(|error| error.to_string())?;
+            output::print(&(json(&text) + "\n"));
+            return Ok(());
+        }
+        let (patches, remarks) = tell(&diffs, self.key.as_deref());
+        print(&patches);
+        let mut stderr = anstream::stderr().lock();
+        for remark in remarks {
+            let _ = writeln!(stderr, "{}: {remark}", paint(WARN.bold(), "note"));
+        }
+        Ok(())
+    }
+}
+
+/// Byte for byte into a file or a pipe; a terminal gets no character that moves its cursor.
+fn print(patches: &str) {
+    if output::on_terminal() {
+        let line = |line: &str| line.split('\t').map(plain).collect::<Vec<_>>().join("\t") + "\n";
+        output::print(&patches.lines().map(line).collect::<String>());
+    } else {
+        let mut stdout = std::io::stdout().lock();
+        // A reader that has gone away is no error.
+        let _ = stdout.write_all(patches.as_bytes()).and_then(|()| stdout.flush());
+    }
+}
+
+/// The patches, and what there is to say of what cannot be patched.
+fn tell(diffs: &[SourceDiff], key: Option<&str>) -> (String, Vec<String>) {
+    let mut patches = String::new();
+    let mut remarks = Vec::new();
+    for SourceDiff { flag, file, form, patch } in diffs {
+        let flag = plain(flag);
+        let file = file.as_deref().map(plain);
+        match (&**form, file) {
+            ("unified", _) if !patch.is_empty() => patches.push_str(patch),
+            ("unified", _) => {}
+            ("json-patch", Some(file)) => remarks.push(format!(
+                "{flag}: {file} cannot be patched as text; as a JSON Patch (RFC 6902): {}",
+                plain(patch)
+            )),
+            (_, Some(file)) => remarks.push(format!("{flag}: {file} cannot be patched: {}", plain(patch))),
+            (_, None) => remarks.push(format!("{flag}: no file defines it: {}", plain(patch))),
+        }
+    }
+    if diffs.is_empty() {
+        let of = key.map(|key| format!(" on {}", plain(key))).unwrap_or_default();
+        remarks.push(format!("nothing is done by hand{of} that its source does not say"));
+    }
+    (patches, remarks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patches_and_remarks_go_different_ways() {
+        let diff = |flag: &str, file: Option<&str>, form: &str, patch: &str| SourceDiff {
+            flag: flag.to_owned(),
+            file: file.map(str::to_owned),
+            form: form.to_owned(),
+            patch: patch.to_owned(),
+        };
+        let diffs = [
+            diff("a", Some("flags.json"), "unified", "--- flags.json\n+++ flags.json\n"),
+            diff("b", Some("flags.yaml"), "json-patch", "[]"),
+            diff("c\u{1b}", Some("x.json"), "none", "nested too deeply"),
+            diff("d", None, "none", "add it to a source"),
+        ];
+        let (patches, remarks) = tell(&diffs, None);
+        assert_eq!(patches, "--- flags.json\n+++ flags.json\n");
+        assert_eq!(
+            remarks,
+            [
+                "b: flags.yaml cannot be patched as text; as a JSON Patch (RFC 6902): []",
+                "c\\u{1b}: x.json cannot be patched: nested too deeply",
+                "d: no file defines it: add it to a source",
+            ]
+        );
+        let (patches, remarks) = tell(&[], Some("a"));
+        assert!(patches.is_empty() && remarks[0].contains("nothing is done by hand on a"), "{remarks:?}");
+    }
+}
