@@ -73,8 +73,9 @@ pub struct Problem {
 /// A write that was done.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Written {
-    /// As it is now.
-    pub flag: Flag,
+    /// As it is now; none: it was made by hand, and released.
+    #[serde(default)]
+    pub flag: Option<Flag>,
     /// That is live now.
     pub revision: String,
     /// Whether it survives the gateway's process.
@@ -86,9 +87,12 @@ pub struct Written {
 pub struct Status {
     /// That is live.
     pub revision: String,
-    /// Since when, as RFC 3339.
+    /// When the gateway started, as RFC 3339.
     #[serde(default)]
     pub since: Option<String>,
+    /// Whether what is done by hand survives the process.
+    #[serde(default)]
+    pub durable: Option<bool>,
     /// In the order configured.
     #[serde(default)]
     pub sources: Vec<Source>,
@@ -125,9 +129,8 @@ pub struct Source {
 pub struct Evaluations {
     /// The flag.
     pub flag: String,
-    /// None or empty: it had no value.
-    #[serde(default)]
-    pub variant: Option<String>,
+    /// Empty: it had no value.
+    pub variant: String,
     /// How often.
     pub count: u64,
 }
@@ -175,7 +178,7 @@ impl Status {
         let mut split = Split::default();
         for Evaluations { flag, variant, count } in &self.evaluations {
             let variants = split.flags.entry(flag.clone()).or_default();
-            let counted: &mut u64 = variants.entry(variant.clone().unwrap_or_default()).or_default();
+            let counted: &mut u64 = variants.entry(variant.clone()).or_default();
             *counted = counted.saturating_add(*count);
         }
         split

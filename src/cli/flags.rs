@@ -208,17 +208,16 @@ impl Kill {
             body.insert("drain".to_owned(), drain.as_str().into());
             note.push_str(&format!("; streams of other versions end within {drain}"));
         }
-        Write { key: &self.key, verb: "kill", body, etag: None, before: Vec::new() }.run(&self.options, &note)
+        Write { key: &self.key, verb: "kill", body, etag: None }.run(&self.options, &note)
     }
 }
 
 impl Release {
     fn run(&self) -> Result<(), Failure> {
-        let (flag, etag) = seen(&self.options.remote, &self.key)?;
+        let (_, etag) = seen(&self.options.remote, &self.key)?;
         let what = if self.all { "all" } else { "kill" };
         let body = Map::from_iter([("what".to_owned(), what.into())]);
-        Write { key: &self.key, verb: "release", body, etag: Some(etag), before: flag.entries }
-            .run(&self.options, "")
+        Write { key: &self.key, verb: "release", body, etag: Some(etag) }.run(&self.options, "")
     }
 }
 
@@ -241,8 +240,7 @@ impl Weight {
         }
         let mut body = timed(self.until.as_deref());
         body.insert("shares".to_owned(), json!(shares));
-        Write { key: &self.key, verb: "weight", body, etag: Some(etag), before: flag.entries }
-            .run(&self.options, "")
+        Write { key: &self.key, verb: "weight", body, etag: Some(etag) }.run(&self.options, "")
     }
 }
 
@@ -254,7 +252,7 @@ impl State {
             confirm(&self.options.remote, &self.key, &Impact::Anything, self.options.yes)?;
         }
         let body = timed(self.until.as_deref());
-        Write { key: &self.key, verb, body, etag: Some(etag), before: flag.entries }.run(&self.options, "")
+        Write { key: &self.key, verb, body, etag: Some(etag) }.run(&self.options, "")
     }
 }
 

@@ -84,7 +84,12 @@ impl Remote {
         let problem: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
         let detail = problem["detail"].as_str().unwrap_or("is that the admin address?");
         let gateway = self.target().map_or_else(|_| DEFAULT.to_owned(), |target| target.gateway);
-        Failure::Message(format!("{gateway} answers {}: {}", answer.status, plain(detail)))
+        let mut message = format!("{gateway} answers {}: {}", answer.status, plain(detail));
+        // The first of them is in the detail.
+        for problem in problem["problems"].as_array().into_iter().flatten().skip(1) {
+            message.push_str(&format!("\n  {}", plain(problem["found"].as_str().unwrap_or_default())));
+        }
+        Failure::Message(message)
     }
 
     fn target(&self) -> Result<Target, Failure> {

@@ -20,8 +20,7 @@ Examples:
   flagway status --watch | tee changes   a line for each change
   flagway status --json | jq -r '.problems[].found'
 
-Exit codes: 0 told; 1 refused, or no answer"
-)]
+Exit codes: 0 told; 1 refused, or no answer")]
 pub struct Status {
     /// Go on until Ctrl-C: redrawn each second; where stdout is no terminal, a line for each change
     #[arg(long)]

@@ -5,6 +5,7 @@
 use std::io::Write;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::Failure;
 use crate::cli::output::text::{json, plain};
@@ -18,7 +19,7 @@ use crate::source::hand::SourceDiff;
 Examples:
   flagway flags diff
   flagway flags diff checkout-version | git apply -p0
-  flagway flags diff --json | jq '.[] | select(.form == \"json-patch\") | .patch | fromjson'
+  flagway flags diff --json | jq '.diffs[] | select(.form == \"json-patch\") | .patch | fromjson'
 
 Exit codes: 0 told, whether there is something to patch or not; 1 refused, or no answer")]
 pub struct Diff {
@@ -33,14 +34,20 @@ pub struct Diff {
     pub remote: Remote,
 }
 
+/// `GET /diff`
+#[derive(Debug, Serialize, Deserialize)]
+struct Diffs {
+    diffs: Vec<SourceDiff>,
+}
+
 impl Diff {
     /// Asks, prints.
     pub fn run(&self) -> Result<(), Failure> {
         let answer = self.remote.ask("GET", "/diff", "")?;
-        let mut diffs: Vec<SourceDiff> = self.remote.read(&answer, "a diff")?;
+        let Diffs { mut diffs } = self.remote.read(&answer, "a diff")?;
         diffs.retain(|diff| self.key.as_ref().is_none_or(|key| diff.flag == *key));
         if self.json {
-            let text = serde_json::to_string_pretty(&diffs).map_err(|error| error.to_string())?;
+            let text = serde_json::to_string_pretty(&Diffs { diffs }).map_err(|error| error.to_string())?;
             output::print(&(json(&text) + "\n"));
             return Ok(());
         }

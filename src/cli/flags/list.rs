@@ -10,7 +10,6 @@ use crate::cli::answers::{Flag, Flags, Split, Status};
 use crate::cli::output::text::{columns, cut, json};
 use crate::cli::output::{self, BAD, FAINT, WARN, paint};
 use crate::cli::remote::Remote;
-use crate::overlay::Entry;
 
 /// List all flags: state, split, and what is on them by hand
 #[derive(Debug, Args)]
@@ -46,22 +45,22 @@ impl List {
         }
         let Flags { flags } = self.remote.read(&answer, "a list of flags")?;
         let status = Status::ask(&self.remote)?;
-        output::print(&render(&flags, &status.split(), &status.overlay));
+        output::print(&render(&flags, &status.split()));
         Ok(())
     }
 }
 
-fn render(flags: &[Flag], split: &Split, overlay: &[Entry]) -> String {
+fn render(flags: &[Flag], split: &Split) -> String {
     if flags.is_empty() {
         return "there are no flags\n".to_owned();
     }
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = write(flags, split, overlay, &mut out);
+    let _ = write(flags, split, &mut out);
     out
 }
 
-fn write(flags: &[Flag], split: &Split, overlay: &[Entry], out: &mut String) -> std::fmt::Result {
+fn write(flags: &[Flag], split: &Split, out: &mut String) -> std::fmt::Result {
     let heads = format!("{:<KEY$}  {:<STATE$}  {:<SPLIT$}  by hand", "flag", "state", "split since start");
     writeln!(out, "{}", paint(FAINT, heads))?;
     for flag in flags {
@@ -72,10 +71,8 @@ fn write(flags: &[Flag], split: &Split, overlay: &[Entry], out: &mut String) -> 
         };
         let state = cut(&flag.state.to_lowercase(), STATE);
         let shares = cut(&shares(split, &flag.key), SPLIT);
-        let entries = overlay.iter().filter(|entry| **entry.flag() == *flag.key);
         // What applies last decides: it comes first.
-        let mut by_hand: Vec<String> = entries.map(|entry| brief(entry.change())).collect();
-        by_hand.reverse();
+        let by_hand: Vec<String> = flag.entries.iter().rev().map(|entry| brief(entry.change())).collect();
         let by_hand = cut(&by_hand.join("; "), HAND);
         let key = padded(&cut(&flag.key, KEY), KEY);
         let line = format!(
@@ -124,24 +121,22 @@ mod tests {
     #[test]
     fn every_flag_has_a_line_of_80_columns_whatever_it_is_called() {
         let flags: Flags = serde_json::from_value(json!({"flags": [
-            {"key": "checkout-version", "state": "ENABLED"},
-            {"key": "new-pricing", "state": "DISABLED"},
+            {"key": "checkout-version", "state": "ENABLED", "entries": [
+                {"flag": "checkout-version", "kind": "weight", "shares": {"canary": "5%"}, "by": "ann", "at": "2026-11-23T06:26:40Z"},
+                {"flag": "checkout-version", "kind": "kill", "variant": "stable", "value": 1, "by": "ann", "at": "2026-11-23T06:26:40Z"}]},
+            {"key": "new-pricing", "state": "DISABLED", "entries": [
+                {"flag": "new-pricing", "kind": "state", "state": "DISABLED", "by": "ann", "at": "2026-11-23T06:26:40Z"}]},
             {"key": "漢\u{1b}[2J-and-a-key-that-is-longer-than-its-column", "state": "BROKEN"},
         ]}))
         .unwrap();
         let status: Status = serde_json::from_value(json!({"revision": "1",
-            "evaluations": [
-                {"flag": "checkout-version", "variant": "canary", "reason": "SPLIT", "count": 120},
-                {"flag": "checkout-version", "variant": "stable", "reason": "SPLIT", "count": 879},
-                {"flag": "checkout-version", "variant": null, "reason": "ERROR", "count": 1},
-            ],
-            "overlay": [
-                {"flag": "checkout-version", "kind": "weight", "shares": {"canary": "5%"}, "by": "ann", "at": "2026-11-23T06:26:40Z"},
-                {"flag": "checkout-version", "kind": "kill", "variant": "stable", "value": 1, "by": "ann", "at": "2026-11-23T06:26:40Z"},
-                {"flag": "new-pricing", "kind": "state", "state": "DISABLED", "by": "ann", "at": "2026-11-23T06:26:40Z"},
-            ]}))
+        "evaluations": [
+            {"flag": "checkout-version", "variant": "canary", "reason": "SPLIT", "count": 120},
+            {"flag": "checkout-version", "variant": "stable", "reason": "SPLIT", "count": 879},
+            {"flag": "checkout-version", "variant": "", "reason": "ERROR", "count": 1},
+        ]}))
         .unwrap();
-        let text = render(&flags.flags, &status.split(), &status.overlay);
+        let text = render(&flags.flags, &status.split());
         let text = anstream::adapter::strip_str(&text).to_string();
         assert_eq!(
             text,
@@ -153,7 +148,7 @@ new-pricing                 disabled  not asked               disable
 "
         );
         assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
-        assert_eq!(render(&[], &Split::default(), &[]), "there are no flags\n");
+        assert_eq!(render(&[], &Split::default()), "there are no flags\n");
     }
 
     #[test]

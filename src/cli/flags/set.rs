@@ -48,17 +48,17 @@ impl Set {
         let definition = definition(&self.file, &text, &self.key)?;
         let remote = &self.options.remote;
         let found = remote.send("GET", &format!("/flags/{}", segment(&self.key)), &[], "")?;
-        let (etag, before) = if found.status == 404 {
+        let etag = if found.status == 404 {
             // It becomes one.
-            ("*".to_owned(), Vec::new())
+            "*".to_owned()
         } else {
-            let (flag, etag) = seen(remote, &self.key)?;
+            let (_, etag) = seen(remote, &self.key)?;
             confirm(remote, &self.key, &Impact::Anything, self.options.yes)?;
-            (etag, flag.entries)
+            etag
         };
         let mut body = timed(self.until.as_deref());
         body.insert("definition".to_owned(), definition);
-        Write { key: &self.key, verb: "set", body, etag: Some(etag), before }.run(&self.options, "")
+        Write { key: &self.key, verb: "set", body, etag: Some(etag) }.run(&self.options, "")
     }
 
     fn text(&self) -> std::io::Result<String> {

@@ -12,7 +12,6 @@ use crate::cli::client::Answer;
 use crate::cli::output::text::{json, plain};
 use crate::cli::output::{self, STRONG, WARN, paint};
 use crate::cli::remote::{Remote, segment};
-use crate::overlay::Entry;
 
 /// Options of every write.
 #[derive(Debug, Clone, Args)]
@@ -31,6 +30,9 @@ pub struct Options {
     pub remote: Remote,
 }
 
+/// The status that says that the flag is not what its operator saw.
+const OVERTAKEN: u16 = 412;
+
 /// A write to be sent.
 #[derive(Debug, Clone)]
 pub struct Write<'a> {
@@ -42,8 +44,6 @@ pub struct Write<'a> {
     pub body: Map<String, Value>,
     /// The flag's, as the operator saw it; none: whatever it is now.
     pub etag: Option<String>,
-    /// What was on it by hand then.
-    pub before: Vec<Entry>,
 }
 
 /// A flag with its ETag.
@@ -66,10 +66,9 @@ impl Write<'_> {
             let value: Value = options.remote.read(&answer, "JSON")?;
             output::print(&(json(&format!("{value:#}")) + "\n"));
         } else {
-            let now = now();
-            output::print(&tell(&written, note, now));
+            output::print(&tell(self.key, &written, note, now()));
         }
-        warn(&written);
+        warn(self.key, &written);
         Ok(())
     }
 
@@ -82,69 +81,53 @@ impl Write<'_> {
         let body = Value::Object(self.body.clone()).to_string();
         let send = || remote.send("POST", &path, &headers, &body);
         let answer = send().or_else(|_| send())?;
-        match answer.status {
-            200..300 => Ok(answer),
-            412 => Err(self.overtaken(remote)),
-            _ => Err(remote.refused(&answer)),
+        if (200..300).contains(&answer.status) { Ok(answer) } else { Err(self.refused(remote, &answer)) }
+    }
+
+    /// Why it was not done; to whoever was overtaken, what is true by now.
+    fn refused(&self, remote: &Remote, answer: &Answer) -> Failure {
+        let failure = remote.refused(answer);
+        match (failure, Flag::ask(remote, self.key)) {
+            (Failure::Message(message), Ok((_, flag))) if answer.status == OVERTAKEN => {
+                let truth = words::truth(&flag, now());
+                Failure::Message(format!("{message}\nnothing was done; now {}", truth.trim_end()))
+            }
+            (failure, _) => failure,
         }
     }
-
-    /// Who was faster.
-    fn overtaken(&self, remote: &Remote) -> Failure {
-        let key = plain(self.key);
-        let now = Flag::ask(remote, self.key).ok().map(|(_, flag)| flag);
-        let who = if now.as_ref().is_some_and(|flag| flag.entries == self.before) {
-            format!("the source of {key} changed it")
-        } else {
-            match latest(remote, self.key) {
-                Some(record) => {
-                    let told = |name: &str| plain(record[name].as_str().unwrap_or("?"));
-                    format!("{} changed {key} at {} ({})", told("by"), told("time"), told("action"))
-                }
-                None => format!("someone changed {key}"),
-            }
-        };
-        let truth = now.map(|flag| format!("; now: {}", words::truth(&flag, self::now()).trim_end()));
-        Failure::Message(format!(
-            "{who} in between, so nothing was done{}\nlook at it and try again",
-            truth.unwrap_or_default()
-        ))
-    }
-}
-
-/// The last accepted write of a flag, as the audit has it.
-fn latest(remote: &Remote, key: &str) -> Option<Value> {
-    let path = format!("/audit?outcome=accepted&limit=1&flag={}", segment(key));
-    let answer = remote.ask("GET", &path, "").ok()?;
-    let told: Value = serde_json::from_str(&answer.body).ok()?;
-    let records = told.as_array().or_else(|| told.as_object()?.values().find_map(Value::as_array))?;
-    records.first().cloned()
 }
 
 /// What is true now, and how to go back.
-fn tell(written: &Written, note: &str, now: i64) -> String {
-    let flag = &written.flag;
-    let truth = words::truth(flag, now);
+fn tell(key: &str, written: &Written, note: &str, now: i64) -> String {
+    let shown = plain(key);
+    let truth = match &written.flag {
+        Some(flag) => words::truth(flag, now),
+        None => format!("{shown}: no source defines it, so it is gone\n"),
+    };
     let (first, rest) = truth.split_once('\n').unwrap_or((&truth, ""));
-    let (key, what) = first.split_at(plain(&flag.key).len().min(first.len()));
-    let back = if flag.entries.is_empty() {
-        String::new()
-    } else {
-        format!("; back with: flagway flags release {}", words::shell(&flag.key))
+    let what = first.strip_prefix(&shown).unwrap_or(first);
+    let back = match &written.flag {
+        Some(flag) if !flag.entries.is_empty() => {
+            format!("; back with: flagway flags release {}", words::shell(key))
+        }
+        _ => String::new(),
     };
     let revision = plain(&written.revision);
-    format!("{}{what}{note}\n{rest}revision {revision} is live{back}\n", paint(STRONG, key))
+    format!("{}{what}{note}\n{rest}revision {revision} is live{back}\n", paint(STRONG, shown))
 }
 
 /// What an operator should know beside that.
-fn warn(written: &Written) {
-    let mut warnings: Vec<String> = written.flag.problems.iter().map(words::problem).collect();
+fn warn(key: &str, written: &Written) {
+    let mut warnings = Vec::new();
+    if let Some(flag) = &written.flag {
+        warnings.extend(flag.problems.iter().map(words::problem));
+        if flag.routes.is_empty() {
+            warnings.push(format!("no route asks {}", plain(key)));
+        }
+    }
     if !written.durable {
         let lost = "this is gone after a restart: the gateway has no `state_dir` to keep it in";
         warnings.push(lost.to_owned());
-    }
-    if written.flag.routes.is_empty() {
-        warnings.push(format!("no route asks {}", plain(&written.flag.key)));
     }
     let mut stderr = anstream::stderr().lock();
     for warning in warnings {
@@ -175,7 +158,7 @@ mod tests {
             .unwrap()
         };
         let shown = |written: &Written, note: &str| {
-            anstream::adapter::strip_str(&tell(written, note, 1_795_415_200)).to_string()
+            anstream::adapter::strip_str(&tell("checkout-version", written, note, 1_795_415_200)).to_string()
         };
         let kill = json!([{"flag": "checkout-version", "kind": "kill", "variant": "stable", "value": "stable",
             "by": "ann", "at": "2026-11-23T06:26:40Z", "why": "p99", "until": "2026-11-23T08:26:40Z"}]);
@@ -189,5 +172,7 @@ mod tests {
             "checkout-version: nothing is on it by hand, what its source says runs\n\
              revision 03b1c2d3e4f5 is live\n"
         );
+        let gone = Written { flag: None, ..written(json!([])) };
+        assert!(shown(&gone, "").starts_with("checkout-version: no source defines it, so it is gone\n"));
     }
 }

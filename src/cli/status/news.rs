@@ -82,6 +82,7 @@ fn tell(name: &str, data: &Value) -> Option<String> {
             let (flag, action, by) = (text(record, "flag"), text(record, "action"), text(record, "by"));
             Some(format!("{flag}: {action} by {by}{}{why}", until.unwrap_or_default()))
         }
+        "lagged" => Some(format!("missed: {}", plural(number("missed"), "event"))),
         _ => None,
     }
 }

@@ -31,13 +31,14 @@ pub fn render(status: &Status, split: &Split, of: &str, now: i64) -> String {
 
 fn write(status: &Status, split: &Split, of: &str, now: i64, out: &mut String) -> std::fmt::Result {
     let since = status.since.as_deref().map(|since| match age(since, now) {
-        Some(age) => format!(", live for {}", span(age)),
-        None => format!(", live since {}", plain(since)),
+        Some(age) => format!("; the gateway runs for {}", span(age)),
+        None => format!("; the gateway runs since {}", plain(since)),
     });
     writeln!(out, "revision {}{}", paint(STRONG, plain(&status.revision)), since.unwrap_or_default())?;
     write_problems(&status.problems, out)?;
     if !status.overlay.is_empty() {
-        heading(out, "by hand", "")?;
+        let lost = if status.durable == Some(false) { "gone after a restart: no `state_dir`" } else { "" };
+        heading(out, "by hand", lost)?;
     }
     for entry in &status.overlay {
         let line = format!("{}: {} ({})", entry.flag(), words::does(entry.change()), words::who(entry, now));
@@ -163,7 +164,7 @@ mod tests {
     }
 
     const TEXT: &str = "\
-revision 03b1c2d3e4f5, live for 3m
+revision 03b1c2d3e4f5; the gateway runs for 3m
 
 problems
   error more.yaml:3: it cannot be read; look at it, and at everything else that
@@ -204,7 +205,7 @@ shadows
         status.sources[0].state.push_str(&hostile);
         status.shadows[0].verdict.push_str(&hostile);
         status.evaluations[0].flag.push_str(&hostile);
-        status.evaluations[1].variant = Some(hostile.clone());
+        status.evaluations[1].variant = hostile.clone();
         status.since = None;
         for line in shown(&status).lines() {
             assert!(columns(line) <= WIDTH, "{line}");

@@ -139,7 +139,7 @@ impl View {
                 let lines = news.lines(event, &clock());
                 try_print(&lines.into_iter().map(|line| line + "\n").collect::<String>())
             }
-            View::Json => try_print(&tagged(event)),
+            View::Json => try_print(&(json(&event.data.replace('\n', " ")) + "\n")),
         }
     }
 
@@ -169,15 +169,6 @@ impl Drawn {
         }
         self.screen.draw(&text)
     }
-}
-
-/// An event's data with its name, on one line.
-fn tagged(event: &Event) -> String {
-    let mut data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
-    if let Some(object) = data.as_object_mut() {
-        object.insert("event".to_owned(), event.name.as_str().into());
-    }
-    json(&data.to_string()) + "\n"
 }
 
 fn clock() -> String {
