@@ -114,6 +114,9 @@ fn a_wrong_command_line_exits_with_2() {
         &["schema"],
         &["schema", "routes"],
         &["check", "a", "b"],
+        &["flags"],
+        &["flags", "kill"],
+        &["flags", "weight", "f", "canary=5"],
         &["shadow"],
         &["shadow", "reset"],
         &["shadow", "report", "--json", "--watch"],
@@ -121,7 +124,7 @@ fn a_wrong_command_line_exits_with_2() {
         flagway(empty.path(), wrong).failed_with(2);
     }
     let help = flagway(empty.path(), &["--help"]).succeeded().stdout;
-    in_order(&help, &["run", "check", "explain", "shadow", "demo", "schema", "health", "completions"]);
+    in_order(&help, &["run", "check", "explain", "flags", "status", "shadow", "demo", "schema", "health", "completions"]);
 }
 
 #[test]
