@@ -124,7 +124,10 @@ fn a_wrong_command_line_exits_with_2() {
         flagway(empty.path(), wrong).failed_with(2);
     }
     let help = flagway(empty.path(), &["--help"]).succeeded().stdout;
-    in_order(&help, &["run", "check", "explain", "flags", "status", "shadow", "demo", "schema", "health", "completions"]);
+    in_order(
+        &help,
+        &["run", "check", "explain", "flags", "status", "shadow", "demo", "schema", "health", "completions"],
+    );
 }
 
 #[test]

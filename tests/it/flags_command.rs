@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, DEAD, Gateway, Ran, Recorded, Shop, Upstream, command, eventually, flag, flagway, one_route, opt_in, split,
-    versions, words,
+    Answer, DEAD, Gateway, Ran, Recorded, Shop, Upstream, command, eventually, flag, flagway, one_route,
+    opt_in, split, versions, words,
 };
 
 /// A shop with an opt-in for the canary, and a flag that is only told.
@@ -17,7 +17,8 @@ fn shop() -> (Shop, Gateway) {
     let shop = Shop::start();
     let rule = json!({"if": [{"==": [{"var": "header.x-canary"}, "always"]}, "canary",
         {"fractional": [["canary", 0], ["stable", 100]]}]});
-    let flags = json!({"v": versions(rule), "told": flag(json!({"on": "on", "off": "off"}), "off", Value::Null)});
+    let flags =
+        json!({"v": versions(rule), "told": flag(json!({"on": "on", "off": "off"}), "off", Value::Null)});
     let rest = one_route("inject: [told],") + "context: {targeting_key: [{cookie: uid}]}\n";
     let gateway = shop.gateway(&rest, flags);
     (shop, gateway)
@@ -60,7 +61,10 @@ fn a_kill_is_live_when_the_command_returns_and_a_release_leads_back() {
     assert!(refused.stdout.is_empty() && refused.stderr.starts_with("error: "), "{}", refused.stderr);
 
     let told = printed(&gateway, &["kill", "v"]);
-    assert!(told.starts_with("v: everyone gets `stable` (killed by anonymous); its default variant\n"), "{told}");
+    assert!(
+        told.starts_with("v: everyone gets `stable` (killed by anonymous); its default variant\n"),
+        "{told}"
+    );
     assert_eq!(version(&gateway), "stable");
 }
 
@@ -93,8 +97,11 @@ fn a_flag_is_disabled_enabled_and_set_from_a_file_or_a_pipe() {
     printed(&gateway, &["enable", "told"]);
     assert_eq!(told(&gateway), Some("off".to_owned()));
 
-    std::fs::write(gateway.path("told.yaml"), "flags:\n  told: {state: ENABLED, variants: {on: 'yes'}, defaultVariant: on}\n")
-        .unwrap();
+    std::fs::write(
+        gateway.path("told.yaml"),
+        "flags:\n  told: {state: ENABLED, variants: {on: 'yes'}, defaultVariant: on}\n",
+    )
+    .unwrap();
     printed(&gateway, &["set", "told", "told.yaml"]);
     assert_eq!(told(&gateway), Some("yes".to_owned()));
 
@@ -137,7 +144,11 @@ fn a_list_and_a_flag_are_told_to_people_and_to_programs() {
     assert_eq!(json["flags"].as_array().map(Vec::len), Some(2), "{json}");
 
     let text = printed(&gateway, &["get", "v"]);
-    for part in ["everyone gets `stable` (killed by anonymous: \"p99\")", "flags.json", "\"defaultVariant\": \"stable\""] {
+    for part in [
+        "everyone gets `stable` (killed by anonymous: \"p99\")",
+        "flags.json",
+        "\"defaultVariant\": \"stable\"",
+    ] {
         assert!(text.contains(part), "{part} in:\n{text}");
     }
     let json: Value = serde_json::from_str(&printed(&gateway, &["get", "v", "--json"])).unwrap();
@@ -272,7 +283,8 @@ fn a_broken_connection_is_tried_once_more_as_the_same_write() {
     let gateway = fake(move |_| match broken.fetch_sub(1, Ordering::SeqCst) {
         1 => Answer::close(),
         _ => {
-            let told = json!({"flag": detail("ann"), "revision": "03b1", "durable": true, "seq": 1, "again": true});
+            let told =
+                json!({"flag": detail("ann"), "revision": "03b1", "durable": true, "seq": 1, "again": true});
             Answer::new(200, told.to_string())
         }
     });
@@ -303,7 +315,9 @@ fn no_text_of_a_gateway_reaches_the_terminal_as_it_is() {
                 "sources": [{"name": hostile, "state": hostile, "flags": 1}],
                 "evaluations": [{"flag": hostile, "variant": hostile, "count": 1}],
                 "shadows": [{"route": hostile, "version": hostile, "verdict": hostile}]}),
-            "diff" => json!({"diffs": [{"flag": hostile, "file": hostile, "form": "none", "patch": hostile}]}),
+            "diff" => {
+                json!({"diffs": [{"flag": hostile, "file": hostile, "form": "none", "patch": hostile}]})
+            }
             "flags/v" => flag,
             "flags/v/kill" => json!({"flag": flag, "revision": hostile, "durable": false}),
             _ => return Answer::new(400, json!({"detail": hostile}).to_string()),

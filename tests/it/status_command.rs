@@ -5,9 +5,7 @@ use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{
-    DEAD, Gateway, Lines, Shop, command, eventually, flagway, one_route, opt_in,
-};
+use crate::support::{DEAD, Gateway, Lines, Shop, command, eventually, flagway, one_route, opt_in};
 
 fn shop() -> (Shop, Gateway) {
     let shop = Shop::start();
@@ -49,7 +47,10 @@ fn a_status_tells_people_and_programs_the_same() {
     }
     let json: Value = serde_json::from_str(&printed(&["--json"])).unwrap();
     assert_eq!(json["revision"], gateway.revision().as_str());
-    assert_eq!((&json["overlay"][0]["kind"], &json["sources"][0]["state"]), (&json!("kill"), &json!("stale")));
+    assert_eq!(
+        (&json["overlay"][0]["kind"], &json["sources"][0]["state"]),
+        (&json!("kill"), &json!("stale"))
+    );
 }
 
 /// A watching command; it is killed when dropped.
@@ -134,6 +135,10 @@ fn without_an_answer_there_is_no_status_watched_or_not() {
     let dead = format!("http://{DEAD}");
     for words in [&["status"][..], &["status", "--watch"], &["status", "--watch", "--json"]] {
         let ran = flagway(home.path(), &[words, &["--gateway", &dead]].concat()).failed_with(1);
-        assert!(ran.stdout.is_empty() && ran.stderr.contains("no answer from the gateway"), "{}", ran.output());
+        assert!(
+            ran.stdout.is_empty() && ran.stderr.contains("no answer from the gateway"),
+            "{}",
+            ran.output()
+        );
     }
 }

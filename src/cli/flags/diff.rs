@@ -45,7 +45,7 @@ impl Diff {
     pub fn run(&self) -> Result<(), Failure> {
         let answer = self.remote.ask("GET", "/diff", "")?;
         let Diffs { mut diffs } = self.remote.read(&answer, "a diff")?;
-        diffs.retain(|diff| self.key.as_ref().is_none_or(|key| diff.flag == *key));
+        diffs.retain(|diff| self.key.as_ref().is_none_or(|key| is_of(diff, key)));
         if self.json {
             let text = serde_json::to_string_pretty(&Diffs { diffs }).map_err(|error| error.to_string())?;
             output::print(&(json(&text) + "\n"));
@@ -59,6 +59,11 @@ impl Diff {
         }
         Ok(())
     }
+}
+
+/// Whether it is of a flag: a patch of a file is of all its flags with entries.
+fn is_of(diff: &SourceDiff, key: &str) -> bool {
+    diff.flag == key || diff.flag.split(", ").any(|flag| flag == key)
 }
 
 /// Byte for byte into a file or a pipe; a terminal gets no character that moves its cursor.
@@ -78,17 +83,19 @@ fn tell(diffs: &[SourceDiff], key: Option<&str>) -> (String, Vec<String>) {
     let mut patches = String::new();
     let mut remarks = Vec::new();
     for SourceDiff { flag, file, form, patch } in diffs {
+        let file = file.as_deref().map_or("its source".to_owned(), plain);
+        let is_more = key.is_some_and(|key| key != flag);
         let flag = plain(flag);
-        let file = file.as_deref().map(plain);
-        match (&**form, file) {
-            ("unified", _) if !patch.is_empty() => patches.push_str(patch),
-            ("unified", _) => {}
-            ("json-patch", Some(file)) => remarks.push(format!(
-                "{flag}: {file} cannot be patched as text; as a JSON Patch (RFC 6902): {}",
-                plain(patch)
+        match &**form {
+            "unified" => patches.push_str(patch),
+            "json-patch" => remarks.push(format!(
+                "{flag}: {file} is not edited as text; a JSON Patch (RFC 6902) for it:\n{}",
+                json(patch)
             )),
-            (_, Some(file)) => remarks.push(format!("{flag}: {file} cannot be patched: {}", plain(patch))),
-            (_, None) => remarks.push(format!("{flag}: no file defines it: {}", plain(patch))),
+            _ => remarks.push(format!("{flag}: no patch: {}", plain(patch))),
+        }
+        if is_more {
+            remarks.push(format!("the patch of {file} is of all that was done by hand there: {flag}"));
         }
     }
     if diffs.is_empty() {
@@ -111,21 +118,22 @@ mod tests {
             patch: patch.to_owned(),
         };
         let diffs = [
-            diff("a", Some("flags.json"), "unified", "--- flags.json\n+++ flags.json\n"),
-            diff("b", Some("flags.yaml"), "json-patch", "[]"),
+            diff("a, e", Some("flags.json"), "unified", "--- flags.json\n+++ flags.json\n"),
+            diff("b", Some("flags.yaml"), "json-patch", "[\n]"),
             diff("c\u{1b}", Some("x.json"), "none", "nested too deeply"),
-            diff("d", None, "none", "add it to a source"),
         ];
         let (patches, remarks) = tell(&diffs, None);
         assert_eq!(patches, "--- flags.json\n+++ flags.json\n");
         assert_eq!(
             remarks,
             [
-                "b: flags.yaml cannot be patched as text; as a JSON Patch (RFC 6902): []",
-                "c\\u{1b}: x.json cannot be patched: nested too deeply",
-                "d: no file defines it: add it to a source",
+                "b: flags.yaml is not edited as text; a JSON Patch (RFC 6902) for it:\n[\n]",
+                "c\\u{1b}: no patch: nested too deeply",
             ]
         );
+        assert!(is_of(&diffs[0], "a") && is_of(&diffs[0], "e") && !is_of(&diffs[0], "b"));
+        let (_, remarks) = tell(&diffs[..1], Some("e"));
+        assert_eq!(remarks, ["the patch of flags.json is of all that was done by hand there: a, e"]);
         let (patches, remarks) = tell(&[], Some("a"));
         assert!(patches.is_empty() && remarks[0].contains("nothing is done by hand on a"), "{remarks:?}");
     }
