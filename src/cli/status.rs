@@ -7,7 +7,6 @@ pub mod watch;
 use clap::Args;
 
 use super::flags::write::now;
-use super::output::text::json;
 use super::remote::Remote;
 use super::{Failure, answers, output};
 
@@ -41,13 +40,10 @@ impl Status {
         }
         let answer = self.remote.ask("GET", "/status", "")?;
         let status: answers::Status = self.remote.read(&answer, "its status")?;
-        output::print(&match self.json {
-            true => {
-                let value: serde_json::Value = self.remote.read(&answer, "its status")?;
-                json(&format!("{value:#}")) + "\n"
-            }
-            false => render::render(&status, &status.split(), render::SINCE_START, now()),
-        });
+        match self.json {
+            true => output::print_json(&self.remote.read(&answer, "its status")?),
+            false => output::print(&render::render(&status, &status.split(), render::SINCE_START, now())),
+        }
         Ok(())
     }
 }

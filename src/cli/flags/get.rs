@@ -8,11 +8,11 @@ use super::words;
 use super::write::now;
 use crate::cli::Failure;
 use crate::cli::answers::{Flag, Split, Status};
-use crate::cli::output::text::{json, plain, wrap};
+use crate::cli::output::text::{json, plain};
 use crate::cli::output::{self, FAINT, STRONG, WARN, paint};
 use crate::cli::remote::Remote;
 use crate::cli::shadow::figures::{count, share};
-use crate::cli::shadow::render::WIDTH;
+use crate::cli::shadow::render::line;
 use crate::overlay::entry::rfc3339;
 
 /// Tell all about one flag
@@ -35,16 +35,12 @@ pub struct Get {
     pub remote: Remote,
 }
 
-/// Where a value stands behind its name.
-const VALUE: usize = 12;
-
 impl Get {
     /// Asks, prints.
     pub fn run(&self) -> Result<(), Failure> {
         let (answer, flag) = Flag::ask(&self.remote, &self.key)?;
         if self.json {
-            let value: serde_json::Value = self.remote.read(&answer, "a flag")?;
-            output::print(&(json(&format!("{value:#}")) + "\n"));
+            output::print_json(&self.remote.read(&answer, "a flag")?);
             return Ok(());
         }
         let status = Status::ask(&self.remote)?;
@@ -93,16 +89,6 @@ fn write(flag: &Flag, split: &Split, now: i64, out: &mut String) -> std::fmt::Re
     }
 }
 
-/// A name and its value, which may take several lines.
-fn line(out: &mut String, what: &str, value: &str) -> std::fmt::Result {
-    let mut name = what;
-    for part in wrap(value, WIDTH - VALUE) {
-        writeln!(out, "  {}{part}", paint(FAINT, format_args!("{name:<0$}", VALUE - 2)))?;
-        name = "";
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -129,15 +115,15 @@ mod tests {
             "\
 checkout-version  enabled
 
-  by hand   everyone gets `stable` (killed by ann, 3m ago, for 1h 57m more:
-            \"p99\")
-            since 2026-11-23T06:26:40Z, until 2026-11-23T08:26:40Z
-  split     stable 100.0 % of all since the start, 1,234
-  variants  stable = \"stable\", canary = \"canary\"
-  default   stable
-  routes    checkout
-  source    flags.json
-  problem   it does not apply; release it
+  by hand    everyone gets `stable` (killed by ann, 3m ago, for 1h 57m more:
+             \"p99\")
+             since 2026-11-23T06:26:40Z, until 2026-11-23T08:26:40Z
+  split      stable 100.0 % of all since the start, 1,234
+  variants   stable = \"stable\", canary = \"canary\"
+  default    stable
+  routes     checkout
+  source     flags.json
+  problem    it does not apply; release it
 
   what runs:
 {

@@ -7,7 +7,7 @@ use clap::Args;
 use super::words::brief;
 use crate::cli::Failure;
 use crate::cli::answers::{Flag, Flags, Split, Status};
-use crate::cli::output::text::{columns, cut, json};
+use crate::cli::output::text::{cut, padded};
 use crate::cli::output::{self, BAD, FAINT, WARN, paint};
 use crate::cli::remote::Remote;
 
@@ -39,8 +39,7 @@ impl List {
     pub fn run(&self) -> Result<(), Failure> {
         let answer = self.remote.ask("GET", "/flags", "")?;
         if self.json {
-            let value: serde_json::Value = self.remote.read(&answer, "a list of flags")?;
-            output::print(&(json(&format!("{value:#}")) + "\n"));
+            output::print_json(&self.remote.read(&answer, "a list of flags")?);
             return Ok(());
         }
         let Flags { flags } = self.remote.read(&answer, "a list of flags")?;
@@ -69,16 +68,14 @@ fn write(flags: &[Flag], split: &Split, out: &mut String) -> std::fmt::Result {
             "DISABLED" => FAINT,
             _ => BAD,
         };
-        let state = cut(&flag.state.to_lowercase(), STATE);
-        let shares = cut(&shares(split, &flag.key), SPLIT);
         // What applies last decides: it comes first.
         let by_hand: Vec<String> = flag.entries.iter().rev().map(|entry| brief(entry.change())).collect();
         let by_hand = cut(&by_hand.join("; "), HAND);
-        let key = padded(&cut(&flag.key, KEY), KEY);
         let line = format!(
-            "{key}  {}  {}  {}",
-            paint(style, format_args!("{state:<STATE$}")),
-            padded(&shares, SPLIT),
+            "{}  {}  {}  {}",
+            padded(&flag.key, KEY),
+            paint(style, padded(&flag.state.to_lowercase(), STATE)),
+            padded(&shares(split, &flag.key), SPLIT),
             paint(WARN, by_hand)
         );
         writeln!(out, "{}", line.trim_end())?;
@@ -108,15 +105,12 @@ fn percent(share: f64) -> String {
     }
 }
 
-fn padded(text: &str, width: usize) -> String {
-    format!("{text}{:1$}", "", width.saturating_sub(columns(text)))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::cli::output::text::columns;
 
     #[test]
     fn every_flag_has_a_line_of_80_columns_whatever_it_is_called() {

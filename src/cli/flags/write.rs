@@ -9,7 +9,7 @@ use super::words;
 use crate::cli::Failure;
 use crate::cli::answers::{Flag, Written};
 use crate::cli::client::Answer;
-use crate::cli::output::text::{json, plain};
+use crate::cli::output::text::plain;
 use crate::cli::output::{self, STRONG, WARN, paint};
 use crate::cli::remote::{Remote, segment};
 
@@ -63,8 +63,7 @@ impl Write<'_> {
         let answer = self.send(&options.remote)?;
         let written: Written = options.remote.read(&answer, "what is true after a write")?;
         if options.json {
-            let value: Value = options.remote.read(&answer, "JSON")?;
-            output::print(&(json(&format!("{value:#}")) + "\n"));
+            output::print_json(&options.remote.read(&answer, "JSON")?);
         } else {
             output::print(&tell(self.key, &written, note, now()));
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::cli::answers::{Problem, Source, Split, Status};
 use crate::cli::flags::words::{self, span};
-use crate::cli::output::text::{columns, cut, plain, wrap};
+use crate::cli::output::text::{columns, padded, plain, wrap};
 use crate::cli::output::{BAD, FAINT, GOOD, STRONG, WARN, paint};
 use crate::cli::shadow::figures::{count, share};
 use crate::cli::shadow::render::WIDTH;
@@ -83,10 +83,9 @@ fn write_source(source: &Source, out: &mut String) -> std::fmt::Result {
         Some(age) => format!("good {} ago", span(age as i64)),
         None => "never good".to_owned(),
     };
-    let state = cut(&source.state, 8);
-    let gap = " ".repeat(9_usize.saturating_sub(columns(&state)));
-    let flags = format!("{} flags", count(source.flags));
-    writeln!(out, "  {}  {}{gap}{flags:<12} {read}", padded(&source.name, NAME), paint(style, state))
+    let flags = format!("{} flag{}", count(source.flags), if source.flags == 1 { "" } else { "s" });
+    let (name, state) = (padded(&source.name, NAME), paint(style, padded(&source.state, 8)));
+    writeln!(out, "  {name}  {state} {flags:<12} {read}")
 }
 
 fn write_split(split: &Split, of: &str, out: &mut String) -> std::fmt::Result {
@@ -121,12 +120,6 @@ fn item(out: &mut String, mark: &str, text: &str) -> std::fmt::Result {
         }
     }
     Ok(())
-}
-
-fn padded(text: &str, width: usize) -> String {
-    let text = cut(text, width);
-    let gap = width.saturating_sub(columns(&text));
-    text + &" ".repeat(gap)
 }
 
 /// Seconds since a time of RFC 3339.
