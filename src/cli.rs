@@ -20,6 +20,7 @@ pub mod settings;
 pub mod shadow;
 pub mod start;
 pub mod status;
+pub mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -106,6 +107,8 @@ pub enum Command {
     Status(status::Status),
     /// Tell how the answers to copies of requests differ from the originals
     Shadow(shadow::Shadow),
+    /// Make, list and take back tokens of the admin API
+    Token(token::Token),
     /// Start a gateway, two versions of a service and, if asked, visitors; no file needed
     Demo(demo::Demo),
     /// Print a JSON schema, for editors
@@ -155,6 +158,7 @@ pub fn main() -> ExitCode {
         Command::Flags(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Shadow(command) => command.run(),
+        Command::Token(command) => command.run(),
         Command::Demo(command) => command.run(&global),
         Command::Schema(command) => command.run(),
         Command::Health(command) => command.run(),
