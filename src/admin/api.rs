@@ -134,11 +134,7 @@ mod tests {
 
     /// The API over the example of `conf/`.
     fn door(token: Option<&str>) -> Door {
-        Door::open(
-            include_str!("../../conf/flagway.yaml"),
-            include_str!("../../conf/flags.json"),
-            token,
-        )
+        Door::open(include_str!("../../conf/flagway.yaml"), include_str!("../../conf/flags.json"), token)
     }
 
     async fn ask(method: &str, path: &str, body: &str) -> (u16, Value) {

@@ -12,13 +12,12 @@ use tower::ServiceExt;
 use super::api;
 use crate::gateway::Live;
 use crate::gateway::live::Published;
-use crate::source::{Hand, Keeper, Wake};
+use crate::source::{Keeper, Wake};
 use crate::telemetry::Metrics;
 
 pub struct Door {
     pub folder: tempfile::TempDir,
     pub live: Published,
-    pub hand: Hand,
     router: Router,
     _wake: Wake,
 }
@@ -47,8 +46,8 @@ impl Door {
             published.store(Arc::new(next));
         });
         let token = token.map(str::to_owned);
-        let router = api::router(Arc::clone(&live), status, hand.clone(), token, state_dir);
-        Door { folder, live, hand, router, _wake: wake }
+        let router = api::router(Arc::clone(&live), status, hand, token, state_dir);
+        Door { folder, live, router, _wake: wake }
     }
 
     pub async fn ask(&self, method: &str, path: &str, lines: &[(&str, &str)], body: &str) -> Told {

@@ -63,7 +63,10 @@ async fn a_kill_is_live_when_it_is_answered_and_a_release_leads_back() {
     assert_eq!(told["revision"], door.live.load().snapshot.revision.to_string());
     let flag = &told["flag"];
     let entry = &flag["entries"][0];
-    assert_eq!((&entry["kind"], &entry["variant"], &entry["by"]), (&json!("kill"), &json!("canary"), &json!("anonymous")));
+    assert_eq!(
+        (&entry["kind"], &entry["variant"], &entry["by"]),
+        (&json!("kill"), &json!("canary"), &json!("anonymous"))
+    );
     assert_eq!(entry["why"], "trust me");
     assert!(entry["until"].as_str() > entry["at"].as_str(), "{entry}");
     assert_eq!((&flag["default_variant"], &flag["targeting"]), (&json!("canary"), &json!(false)));
@@ -93,22 +96,29 @@ async fn every_write_does_what_it_says() {
     let state = |told: Told| told.good().json()["flag"]["state"].clone();
     assert_eq!(state(door.act("disable", &any, json!({})).await), "DISABLED");
     assert_eq!(state(door.act("enable", &any, json!({})).await), "ENABLED");
-    let definition = json!({"state": "ENABLED", "variants": {"stable": "stable"}, "defaultVariant": "stable"});
-    let new = door.ask("POST", "/api/v1/flags/new/set", &any, &json!({"definition": definition}).to_string()).await;
+    let definition =
+        json!({"state": "ENABLED", "variants": {"stable": "stable"}, "defaultVariant": "stable"});
+    let new =
+        door.ask("POST", "/api/v1/flags/new/set", &any, &json!({"definition": definition}).to_string()).await;
     assert_eq!(new.good().json()["flag"]["definition"], definition);
     let gone = door.ask("DELETE", "/api/v1/overlay/new", &any, "").await.good().json();
     assert_eq!(gone["flag"], Value::Null, "nothing but the hand defined it");
 
-    let entries = json!({"entries": [{"kind": "kill", "variant": "stable"}, {"kind": "state", "state": "ENABLED"}]});
+    let entries =
+        json!({"entries": [{"kind": "kill", "variant": "stable"}, {"kind": "state", "state": "ENABLED"}]});
     let put = door.ask("PUT", "/api/v1/overlay/v", &any, &entries.to_string()).await.good().json();
-    let kinds: Vec<&Value> = put["flag"]["entries"].as_array().unwrap().iter().map(|entry| &entry["kind"]).collect();
+    let kinds: Vec<&Value> =
+        put["flag"]["entries"].as_array().unwrap().iter().map(|entry| &entry["kind"]).collect();
     assert_eq!(kinds, ["state", "kill"], "in the order in which they apply");
     let cleared = door.ask("DELETE", "/api/v1/overlay/v", &any, "").await.good().json();
     assert_eq!(cleared["flag"]["entries"], json!([]));
     let records = door.audit(7).await;
     let actions: Vec<&Value> = records.iter().map(|record| &record["action"]).collect();
     assert_eq!(actions, ["weight", "disable", "enable", "set", "release", "replace", "release"]);
-    assert!(records.iter().all(|record| record["accepted"] == true && record["status"] == 200), "{records:?}");
+    assert!(
+        records.iter().all(|record| record["accepted"] == true && record["status"] == 200),
+        "{records:?}"
+    );
 }
 
 #[tokio::test]
@@ -120,13 +130,20 @@ async fn two_who_write_one_flag_never_overwrite_each_other() {
     door.act("disable", &[("if-match", &seen)], json!({"why": "not today"})).await.good();
     let late = door.act("weight", &[("if-match", &seen)], json!({"shares": {"canary": "5%"}})).await;
     let detail = late.problem(412);
-    assert!(detail.contains("anonymous changed it at 2") && detail.contains("(disable, \"not today\")"), "{detail}");
+    assert!(
+        detail.contains("anonymous changed it at 2") && detail.contains("(disable, \"not today\")"),
+        "{detail}"
+    );
     assert_eq!(late.header("etag"), door.etag().await, "it is told what is");
     let weak = format!("W/{}", late.header("etag"));
     assert_eq!(door.act("enable", &[("if-match", &weak)], json!({})).await.status, 412);
     let listed = format!("\"x\", {}", late.header("etag"));
     door.act("enable", &[("if-match", &listed)], json!({})).await.good();
-    assert_eq!(door.act("kill", &[("if-match", &seen)], json!({"variant": "stable"})).await.status, 412, "if asked");
+    assert_eq!(
+        door.act("kill", &[("if-match", &seen)], json!({"variant": "stable"})).await.status,
+        412,
+        "if asked"
+    );
     door.act("kill", &[], json!({"variant": "stable"})).await.good();
 }
 
@@ -137,10 +154,16 @@ async fn a_request_that_is_sent_again_is_done_once() {
     let once = door.act("disable", &key, json!({"why": "a"})).await.good();
     let again = door.act("disable", &key, json!({"why": "a"})).await.good();
     let (once, again) = (once.json(), again.json());
-    assert_eq!((&again["seq"], &again["revision"], &again["flag"]), (&once["seq"], &once["revision"], &once["flag"]));
+    assert_eq!(
+        (&again["seq"], &again["revision"], &again["flag"]),
+        (&once["seq"], &once["revision"], &once["flag"])
+    );
     assert_eq!((&once["again"], &again["again"]), (&json!(false), &json!(true)));
     assert!(door.act("disable", &key, json!({"why": "b"})).await.problem(422).contains("idempotency key"));
-    assert_eq!(door.act("disable", &[("idempotency-key", "a b"), ("if-match", "*")], json!({})).await.status, 400);
+    assert_eq!(
+        door.act("disable", &[("idempotency-key", "a b"), ("if-match", "*")], json!({})).await.status,
+        400
+    );
 }
 
 #[tokio::test]
@@ -175,7 +198,9 @@ async fn what_is_refused_says_why_and_is_in_the_audit() {
     }
     assert_eq!(door.get("/api/v1/overlay").await.good().json()["entries"], json!([]));
 
-    let broken = door.act("set", &[("if-match", "*")], json!({"definition": {"state": "ENABLED", "variants": {}}})).await;
+    let broken = door
+        .act("set", &[("if-match", "*")], json!({"definition": {"state": "ENABLED", "variants": {}}}))
+        .await;
     assert!(broken.json()["problems"][0]["found"].is_string(), "{}", broken.text);
     for (method, path, status) in [
         ("POST", "/api/v1/flags/v/kil", 404),
@@ -214,7 +239,8 @@ async fn a_role_may_what_it_may_and_the_audit_knows_who_tried() {
     for path in ["/api/v1/flags", "/api/v1/flags/v", "/api/v1/overlay", "/api/v1/overlay/v", "/api/v1/diff"] {
         door.ask("GET", path, &[("authorization", &viewer)], "").await.good();
     }
-    let explained = door.ask("POST", "/api/v1/explain", &[("authorization", &viewer)], r#"{"url": "/"}"#).await;
+    let explained =
+        door.ask("POST", "/api/v1/explain", &[("authorization", &viewer)], r#"{"url": "/"}"#).await;
     assert_eq!(explained.good().json()["version"], "stable");
     let records = loop {
         let told = door.ask("GET", "/api/v1/audit", &[("authorization", &viewer)], "").await.good().json();
