@@ -18,7 +18,8 @@ fn canary(percent: u32) -> Value {
 
 fn setup(shop: &Shop) -> Setup {
     let color = flag(json!({"red": "#f00", "blue": "#00f"}), "red", Value::Null);
-    let rest = format!("{}{CONTEXT}threads: 4\naccess_log: {{to: 'off'}}\n", one_route("inject: [v, color],"));
+    let rest =
+        format!("{}{CONTEXT}threads: 4\naccess_log: {{to: 'off'}}\n", one_route("inject: [v, color],"));
     shop.setup(&rest, json!({"v": canary(10), "color": color}))
 }
 
@@ -51,7 +52,10 @@ fn the_very_next_request_after_a_kill_is_served_by_its_version_on_every_connecti
     for _ in 0..10 {
         assert!(clients.iter_mut().all(|client| opts_in(client) == "canary"));
         let answer = operator.kill("v", "stable");
-        assert_eq!((&answer["durable"], &answer["flag"]["entries"][0]["kind"]), (&json!(true), &json!("kill")));
+        assert_eq!(
+            (&answer["durable"], &answer["flag"]["entries"][0]["kind"]),
+            (&json!(true), &json!("kill"))
+        );
         let versions: Vec<String> = clients.iter_mut().map(opts_in).collect();
         assert!(versions.iter().all(|version| version == "stable"), "{versions:?}");
         assert_eq!(gateway.revision(), answer["revision"]);
@@ -140,7 +144,11 @@ fn a_kill_outlives_a_restart_and_whatever_its_source_says() {
         gateway.replace("flags.json", text);
         // What is killed hides what its source says: another flag tells that the document was taken.
         eventually(what, || gateway.revision() != seen);
-        assert_eq!(std::fs::read_to_string(gateway.path("flags.json")).unwrap(), text, "a source's file is its own");
+        assert_eq!(
+            std::fs::read_to_string(gateway.path("flags.json")).unwrap(),
+            text,
+            "a source's file is its own"
+        );
     };
     let other = |color: &str| flag(json!({"it": color}), "it", Value::Null);
     let all = flag(json!({"canary": "canary"}), "canary", Value::Null);
@@ -177,7 +185,9 @@ fn a_share_that_grows_moves_nobody_out_and_leaves_opt_ins_alone() {
     let mut operator = gateway.operator();
     let mut client = gateway.client();
     let mut before = BTreeSet::new();
-    for (share, least, most) in [("0.5%", 1, 15), ("12.5%", 90, 160), ("33.3%", 280, 390), ("100%", USERS, USERS)] {
+    for (share, least, most) in
+        [("0.5%", 1, 15), ("12.5%", 90, 160), ("33.3%", 280, 390), ("100%", USERS, USERS)]
+    {
         operator.does("v", "weight", json!({"shares": {"canary": share}}));
         let now = on_canary(&gateway);
         assert!(now.is_superset(&before), "{share}: {:?} moved out", &before - &now);
@@ -193,7 +203,8 @@ fn a_share_that_grows_moves_nobody_out_and_leaves_opt_ins_alone() {
 #[test]
 fn a_share_that_cannot_be_given_is_refused_with_what_to_do_instead() {
     let shop = Shop::start();
-    let with = |rule: Value| flag(json!({"stable": "stable", "canary": "canary", "beta": "canary"}), "stable", rule);
+    let with =
+        |rule: Value| flag(json!({"stable": "stable", "canary": "canary", "beta": "canary"}), "stable", rule);
     let split = || json!({"fractional": [["canary", 10], ["stable", 90]]});
     let several = json!({"if": [{"==": [{"var": "path"}, "/a"]}, split(), split()]});
     let computed = json!({"fractional": [["canary", {"var": "$flagd.timestamp"}], ["stable", 1]]});
@@ -255,9 +266,15 @@ fn a_definition_that_is_broken_or_names_no_version_is_refused() {
     let mut operator = gateway.operator();
     let (revision, before) = (gateway.revision(), on_canary(&gateway));
     let cases = [
-        (json!({"variants": {"stable": "stable"}, "defaultVariant": "stable", "targeting": {"fractionl": []}}), "fraction"),
+        (
+            json!({"variants": {"stable": "stable"}, "defaultVariant": "stable", "targeting": {"fractionl": []}}),
+            "fraction",
+        ),
         (json!({"state": "ENABLED", "variants": {"stable": "stable"}, "defaultVariant": "stabel"}), "stabel"),
-        (json!({"state": "ENABLED", "variants": {"stable": "stable", "next": "v9"}, "defaultVariant": "stable"}), "v9"),
+        (
+            json!({"state": "ENABLED", "variants": {"stable": "stable", "next": "v9"}, "defaultVariant": "stable"}),
+            "v9",
+        ),
     ];
     for (definition, told) in cases {
         let detail = operator.is_refused("v", "set", json!({ "definition": definition }), 422);

@@ -62,8 +62,10 @@ fn of_two_writes_on_what_both_saw_one_is_refused_and_every_other_one_is_in_the_a
 
     let mut operator = gateway.operator();
     let audit = operator.audit("flag=v&outcome=accepted&limit=10000");
-    let told: Vec<(u64, &str)> =
-        audit.iter().map(|record| (record["seq"].as_u64().unwrap(), record["why"].as_str().unwrap())).collect();
+    let told: Vec<(u64, &str)> = audit
+        .iter()
+        .map(|record| (record["seq"].as_u64().unwrap(), record["why"].as_str().unwrap()))
+        .collect();
     let done: Vec<(u64, &str)> = accepted.iter().map(|(seq, (share, _))| (*seq, share.as_str())).collect();
     assert_eq!(told, done, "each exactly once, in order");
     for pair in audit.windows(2) {

@@ -38,7 +38,12 @@ fn each_role_may_do_what_it_is_for() {
         ("POST", "/api/v1/flags/v/disable", Value::Null, [403, 200, 200]),
         ("POST", "/api/v1/flags/v/enable", Value::Null, [403, 200, 200]),
         ("POST", "/api/v1/flags/v/set", json!({"definition": split(20)}), [403, 200, 200]),
-        ("PUT", "/api/v1/overlay/v", json!({"entries": [{"kind": "kill", "variant": "stable"}]}), [403, 200, 200]),
+        (
+            "PUT",
+            "/api/v1/overlay/v",
+            json!({"entries": [{"kind": "kill", "variant": "stable"}]}),
+            [403, 200, 200],
+        ),
         ("DELETE", "/api/v1/overlay/v", Value::Null, [403, 200, 409]),
         ("GET", "/api/v1/flags", Value::Null, [200, 200, 200]),
     ];

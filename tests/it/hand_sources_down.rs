@@ -17,7 +17,8 @@ fn without_sources(shop: &Shop) -> Gateway {
     let gateway = down(gateway.stop()).start();
     assert_eq!(opts_in(&gateway), "canary", "last good flags serve");
     let status = gateway.operator().get("/api/v1/status").json();
-    let states: Vec<&Value> = status["sources"].as_array().unwrap().iter().map(|source| &source["state"]).collect();
+    let states: Vec<&Value> =
+        status["sources"].as_array().unwrap().iter().map(|source| &source["state"]).collect();
     assert_eq!(states, ["stale", "stale"]);
     gateway
 }
