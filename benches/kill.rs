@@ -43,7 +43,8 @@ struct Watch {
 }
 
 fn main() -> ExitCode {
-    let kills = std::env::var("FLAGWAY_BENCH_KILLS").map_or(500, |text| text.parse().expect("a number of kills"));
+    let kills =
+        std::env::var("FLAGWAY_BENCH_KILLS").map_or(500, |text| text.parse().expect("a number of kills"));
     let home = tempfile::tempdir().expect("a folder");
     let gateway = Gateway::start(home.path(), upstream("stable"), upstream("canary"));
     let watch = Watch {
@@ -128,7 +129,8 @@ impl Watch {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let seen = self.seen.iter().map(|seen| seen.load(SeqCst));
-            let (first, last) = seen.fold((u64::MAX, 0), |(first, last), seen| (first.min(seen), last.max(seen)));
+            let (first, last) =
+                seen.fold((u64::MAX, 0), |(first, last), seen| (first.min(seen), last.max(seen)));
             if first > 0 {
                 return Some(last);
             }
@@ -240,7 +242,8 @@ struct Gateway {
 
 impl Gateway {
     fn start(home: &Path, stable: SocketAddr, canary: SocketAddr) -> Gateway {
-        let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+        let free =
+            || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
         let [traffic, admin] = [free(), free()];
         let config = format!(
             "listeners: [{{bind: '{traffic}'}}]

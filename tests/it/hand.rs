@@ -267,7 +267,7 @@ fn a_definition_that_is_broken_or_names_no_version_is_refused() {
     let (revision, before) = (gateway.revision(), on_canary(&gateway));
     let cases = [
         (
-            json!({"variants": {"stable": "stable"}, "defaultVariant": "stable", "targeting": {"fractionl": []}}),
+            json!({"state": "ENABLED", "variants": {"stable": "stable"}, "defaultVariant": "stable", "targeting": {"fractionl": []}}),
             "fraction",
         ),
         (json!({"state": "ENABLED", "variants": {"stable": "stable"}, "defaultVariant": "stabel"}), "stabel"),
@@ -293,10 +293,12 @@ fn a_definition_that_is_broken_or_names_no_version_is_refused() {
 #[test]
 fn without_a_state_folder_every_answer_says_that_it_will_not_last() {
     let shop = Shop::start();
-    let rest = format!("state_dir: null\n{}", one_route(""));
-    let gateway = shop.gateway(&rest, json!({"v": canary(10)}));
+    let setup = setup(&shop);
+    let config = std::fs::read_to_string(setup.path("flagway.yaml")).unwrap();
+    let gateway = setup.file("flagway.yaml", &config.replace("state_dir: state\n", "")).start();
     let mut operator = gateway.operator();
     assert_eq!(operator.kill("v", "stable")["durable"], false);
     assert_eq!(operator.get("/api/v1/overlay").json()["durable"], false);
     assert_eq!(operator.audit("").len(), 1, "the audit is there, too");
+    assert!(!gateway.path("state").exists());
 }

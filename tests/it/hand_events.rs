@@ -113,7 +113,9 @@ fn the_diff_applied_by_patch_makes_the_source_say_what_runs_and_the_entry_releas
         assert_eq!(gateway.revision(), revision, "{what:?}: nothing changed for anyone");
         assert_eq!(diff(&gateway), "", "{what:?}");
         let beside = WRITTEN.lines().filter(|line| line.contains("\"on\""));
-        assert!(beside.clone().count() == 2 && source().lines().filter(|line| line.contains("\"on\"")).eq(beside));
+        assert!(
+            beside.clone().count() == 2 && source().lines().filter(|line| line.contains("\"on\"")).eq(beside)
+        );
     }
 }
 
@@ -129,5 +131,5 @@ fn what_no_file_defines_has_no_patch_and_the_diff_says_why() {
     let admin = format!("http://{}", gateway.admin());
     let ran = flagway(&gateway.path(""), &["flags", "diff", "--gateway", &admin]).succeeded();
     assert_eq!(ran.stdout, "", "nothing that could be applied by mistake");
-    assert!(ran.stderr.contains("v: no file defines it"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("v: no patch: no source defines it"), "{}", ran.stderr);
 }
