@@ -70,50 +70,52 @@ fn write(
     writeln!(out, "{line}  {done}{}", paint(FAINT, why))
 }
 
-/// What of the flag's entries is another: `none -> kill stable until 14:00`, on the day of the record.
+/// What of the flag's entries is another: `none -> kill stable until 14:00`, where that is on the day of the record.
 fn change(record: &Record) -> String {
     let day = record.time.split_inclusive('T').next().unwrap_or_default();
     let (before, after) = (entries(record.before.as_ref()), entries(record.after.as_ref()));
-    let only = |these: &[Value], those: &[Value]| {
-        let these = these.iter().filter(|entry| !those.contains(entry)).map(|entry| short(entry, day));
-        let these: Vec<String> = these.collect();
-        if these.is_empty() { "none".to_owned() } else { these.join(", ") }
+    let was = before.iter().filter(|entry| !after.contains(entry)).map(short);
+    let is =
+        after.iter().filter(|entry| !before.contains(entry)).map(|entry| short(entry) + &until(entry, day));
+    let list = |entries: Vec<String>| match entries.is_empty() {
+        true => "none".to_owned(),
+        false => entries.join(", "),
     };
-    format!("{} -> {}", only(&before, &after), only(&after, &before))
+    format!("{} -> {}", list(was.collect()), list(is.collect()))
 }
 
 /// The entries; where they were left out, the note.
-fn entries(value: Option<&Value>) -> Vec<Value> {
+fn entries(value: Option<&Value>) -> Vec<&Value> {
     match value {
         None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(entries)) => entries.clone(),
-        Some(one) => vec![one.clone()],
+        Some(Value::Array(entries)) => entries.iter().collect(),
+        Some(one) => vec![one],
     }
 }
 
 /// An entry in a few words.
-fn short(entry: &Value, day: &str) -> String {
+fn short(entry: &&Value) -> String {
     let text = |field: &str| entry[field].as_str().unwrap_or("?");
-    let until = |what: String| match entry["until"].as_str() {
-        Some(until) => {
-            let until = until.strip_prefix(day).unwrap_or(until).trim_end_matches(":00Z");
-            format!("{what} until {}", until.replace('T', " "))
-        }
-        None => what,
-    };
     match entry["kind"].as_str() {
-        Some("kill") => until(format!("kill {}", text("variant"))),
-        Some("state") => until(text("state").to_owned()),
+        Some("kill") => format!("kill {}", text("variant")),
+        Some("state") => text("state").to_owned(),
         Some("weight") => {
             let shares = entry["shares"].as_object().into_iter().flatten();
-            let shares: Vec<String> = shares
-                .map(|(variant, share)| format!("{variant} {}", share.as_str().unwrap_or("?")))
-                .collect();
-            until(shares.join(" "))
+            let share =
+                |(variant, share): (&String, &Value)| format!("{variant} {}", share.as_str().unwrap_or("?"));
+            shares.map(share).collect::<Vec<_>>().join(" ")
         }
-        Some(kind) => until(kind.to_owned()),
+        Some(kind) => kind.to_owned(),
         None => entry.as_str().unwrap_or("?").to_owned(),
     }
+}
+
+/// When an entry releases itself, to the minute.
+fn until(entry: &Value, day: &str) -> String {
+    let Some(until) = entry["until"].as_str() else { return String::new() };
+    let until = until.strip_prefix(day).unwrap_or(until);
+    let minutes = until.rsplit_once(':').map_or(until, |(minutes, _)| minutes);
+    format!(" until {}", minutes.replace('T', " "))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The real binary, started in a folder of its own on ports that the system picks.
 
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -269,6 +270,14 @@ impl Gateway {
         self.signal("TERM");
         let status = self.wait();
         assert!(status.success(), "{status}");
+        self.setup.take().expect("the home is there")
+    }
+
+    /// Waits for it to die of a signal by itself; its folder can be started again.
+    #[track_caller]
+    pub fn died(mut self, signal: i32) -> Setup {
+        let status = self.wait();
+        assert_eq!(status.signal(), Some(signal), "{status}");
         self.setup.take().expect("the home is there")
     }
 }
