@@ -27,7 +27,7 @@ mod paths;
 mod sight;
 mod standing;
 mod watch;
-mod whole_file;
+pub(crate) mod whole_file;
 mod worse;
 mod writes;
 

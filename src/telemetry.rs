@@ -4,6 +4,7 @@
 //! thread of its own behind a bounded queue. No targeting key and no attribute value comes here.
 
 pub mod access_log;
+pub mod evaluations;
 pub mod handles;
 pub mod harmless;
 pub mod metrics;
@@ -19,6 +20,7 @@ mod record;
 mod writer;
 
 pub use access_log::AccessLog;
+pub use evaluations::Evaluations;
 pub use handles::Handles;
 pub use metrics::{Metrics, Reload};
 pub use outcome::{Attempted, Outcome};

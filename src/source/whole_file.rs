@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::fail;
@@ -11,12 +11,13 @@ use super::fail;
 /// Ends the name of a file that is being written.
 const NEW: &str = ".new";
 
-/// Puts `text` in place of what stands at `path`, for its owner's eyes only. `what` names the fail points on the way.
+/// Puts `text` in place of what stands at `path`, for the eyes of the folder's owner only: what root writes, the gateway can read.
+/// `what` names the fail points on the way.
 pub fn write(path: &Path, text: &[u8], what: &str) -> io::Result<()> {
     let folder = folder(path);
     make_folder(folder)?;
     let new = beside(path, &format!(".{}{NEW}", std::process::id()));
-    let written = write_new(&new, text, what).and_then(|()| fs::rename(&new, path));
+    let written = write_new(&new, folder, text, what).and_then(|()| fs::rename(&new, path));
     if written.is_err() {
         // Half a file is of no use, and what it was for has failed already.
         let _ = fs::remove_file(&new);
@@ -63,9 +64,14 @@ pub fn beside(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-fn write_new(new: &Path, text: &[u8], what: &str) -> io::Result<()> {
+fn write_new(new: &Path, folder: &Path, text: &[u8], what: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(new)?;
     file.write_all(text)?;
+    let (own, owner) = (file.metadata()?, fs::metadata(folder)?);
+    // Only root may, and only for root it is another.
+    if own.uid() == 0 && owner.uid() != 0 {
+        fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+    }
     fail::pass(what, "temp");
     file.sync_all()?;
     fail::pass(what, "fsync");
