@@ -119,7 +119,7 @@ checkout-version  enabled
              \"p99\")
              since 2026-11-23T06:26:40Z, until 2026-11-23T08:26:40Z
   split      stable 100.0 % of all since the start, 1,234
-  variants   stable = \"stable\", canary = \"canary\"
+  variants   canary = \"canary\", stable = \"stable\"
   default    stable
   routes     checkout
   source     flags.json

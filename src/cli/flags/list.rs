@@ -76,7 +76,7 @@ fn write(flags: &[Flag], split: &Split, out: &mut String) -> std::fmt::Result {
             padded(&flag.key, KEY),
             paint(style, padded(&flag.state.to_lowercase(), STATE)),
             padded(&shares(split, &flag.key), SPLIT),
-            paint(WARN, by_hand)
+            if by_hand.is_empty() { by_hand } else { paint(WARN, by_hand) }
         );
         writeln!(out, "{}", line.trim_end())?;
     }
@@ -138,7 +138,7 @@ mod tests {
 flag                        state     split since start       by hand
 checkout-version            enabled   stable 88%, canary 12…  kill stable; weig…
 new-pricing                 disabled  not asked               disable
-漢\\u{1b}[2J-and-a-key-th…  broken    not asked
+漢\\u{1b}[2J-and-a-key-tha…  broken    not asked
 "
         );
         assert!(text.lines().all(|line| columns(line) <= 80), "{text}");

@@ -116,7 +116,7 @@ fn item(out: &mut String, mark: &str, text: &str) -> std::fmt::Result {
         if index == 0 {
             writeln!(out, "  {mark}{gap}{part}")?;
         } else {
-            writeln!(out, "  {:1$}{part}", "", taken)?;
+            writeln!(out, "{:1$}{part}", "", taken)?;
         }
     }
     Ok(())
