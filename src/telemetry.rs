@@ -15,6 +15,7 @@ mod fixture;
 pub mod limiter;
 mod rare;
 mod record;
+mod streams;
 mod writer;
 
 pub use access_log::AccessLog;
