@@ -16,6 +16,7 @@ pub mod run;
 pub mod schema;
 pub mod shadow;
 pub mod start;
+pub mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -96,6 +97,8 @@ pub enum Command {
     Explain(explain::Explain),
     /// Tell how the answers to copies of requests differ from the originals
     Shadow(shadow::Shadow),
+    /// Make, list and take back tokens of the admin API
+    Token(token::Token),
     /// Start a gateway, two versions of a service and, if asked, visitors; no file needed
     Demo(demo::Demo),
     /// Print a JSON schema, for editors
@@ -143,6 +146,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Shadow(command) => command.run(),
+        Command::Token(command) => command.run(),
         Command::Demo(command) => command.run(&global),
         Command::Schema(command) => command.run(),
         Command::Health(command) => command.run(),

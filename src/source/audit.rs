@@ -1,89 +1,111 @@
 //! The audit: one line of JSON for every write of an operator, accepted or refused, on disk before the answer.
+//!
+//! It is written by one thread and read by any. It changes no record that it has, and drops only the oldest, when their files have
+//! grown too large.
 
+mod backwards;
+mod files;
+#[cfg(test)]
+mod fixture;
+mod memory;
+mod query;
+mod record;
+#[cfg(test)]
+mod tests;
+mod trail;
+
+use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
+pub use query::{Filter, Query};
+pub use record::Record;
+pub use trail::Trail;
 
-/// One write.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// From 1, without gaps over accepted and refused ones.
-    pub seq: u64,
-    /// RFC 3339, to the millisecond.
-    pub time: String,
-    /// `kill`, `weight`, `enable`, `disable`, `set`, `replace`, `release`, `expired`, `caught_up`.
-    pub action: String,
-    /// The flag.
-    pub flag: String,
-    /// The operator's name.
-    pub by: String,
-    /// `viewer`, `operator`, `admin`; `flagway` for what the gateway did by itself; empty: not known.
-    pub role: String,
-    /// The address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// In their words.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
-    /// RFC 3339: when the entry releases itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<String>,
-    /// Whether it was done.
-    pub accepted: bool,
-    /// The status that was answered.
-    pub status: u16,
-    /// Why it was not done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-    /// The flag's entries before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<serde_json::Value>,
-    /// The flag's entries after.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<serde_json::Value>,
-    /// Of the overlay that it made: what `overlay.json` has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub overlay: Option<u64>,
-    /// That was published by it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revision: Option<String>,
-    /// The flag's, after.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub etag: Option<String>,
-    /// The client's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<String>,
-}
+#[cfg(test)]
+pub(super) use fixture::record;
 
-/// What is asked of the audit; an absent part asks for all.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Query {
-    /// Of this flag.
-    pub flag: Option<String>,
-    /// By this operator.
-    pub by: Option<String>,
-    /// From this time on: RFC 3339, or a duration back from now such as `2h`.
-    pub since: Option<String>,
-    /// `accepted` or `refused`.
-    pub outcome: Option<String>,
-    /// The newest so many; default 100, at most 10,000.
-    pub limit: Option<usize>,
-}
+use self::files::Files;
+use self::memory::Memory;
+use super::overlay_file::Stored;
+use crate::telemetry::harmless;
 
-/// The log: in a file under the state folder, or, without one, the newest in memory.
+/// Room that most lines fit into, in bytes.
+const USUAL_BYTES: usize = 1024;
+
+/// The log: in files under the state folder, or, without one, the newest in memory. One thread writes; any reads, by a [`Trail`].
 #[derive(Debug)]
 pub struct Audit {
-    _todo: (),
+    /// Of the newest record.
+    seq: u64,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Files(Files),
+    Memory(Memory),
 }
 
 impl Audit {
     /// Opens the log; a last line that was torn by a crash is cut off. None: in memory.
-    pub fn open(_state_dir: Option<&Path>) -> std::io::Result<Audit> {
-        todo!()
+    pub fn open(state_dir: Option<&Path>) -> io::Result<Audit> {
+        Audit::in_files_of(files::LARGE, state_dir)
     }
 
-    /// Gives the record its number, appends it and waits until it is on disk.
-    pub fn append(&mut self, _record: Record) -> std::io::Result<Record> {
-        todo!()
+    fn in_files_of(bytes: u64, state_dir: Option<&Path>) -> io::Result<Audit> {
+        let place = match state_dir {
+            Some(folder) => Place::Files(Files::open(folder, bytes)?),
+            None => Place::Memory(Memory::default()),
+        };
+        let mut audit = Audit { seq: 0, place };
+        if let Some(newest) = audit.trail().records().next() {
+            audit.seq = newest?.seq;
+        }
+        Ok(audit)
+    }
+
+    /// Gives the record its number, cuts what is too long, appends it and waits until it is on disk. After an error nothing of it is
+    /// there, and the next may succeed.
+    pub fn append(&mut self, record: Record) -> io::Result<Record> {
+        let record = Record { seq: self.seq + 1, ..record.bounded() };
+        let line = harmless::line(&record, USUAL_BYTES);
+        match &mut self.place {
+            Place::Files(files) => files.append(&line)?,
+            Place::Memory(memory) => memory.append(line),
+        }
+        self.seq = record.seq;
+        Ok(record)
+    }
+
+    /// At the start: appends the record of the overlay that stands, where a crash came between the two. The overlay's number is never
+    /// below the audit's afterwards.
+    pub fn complete(&mut self, stored: &mut Stored) -> io::Result<Option<Record>> {
+        let mut told = 0;
+        for record in self.trail().records() {
+            if let Some(number) = record?.overlay {
+                told = number;
+                break;
+            }
+        }
+        if let Some(last) = stored.last.as_ref().filter(|_| told < stored.number) {
+            return self.append(last.clone()).map(Some);
+        }
+        // An overlay that was put back from a copy, or taken away, is not counted twice.
+        stored.number = stored.number.max(told);
+        Ok(None)
+    }
+
+    /// To read it from any thread, while it is written. Cheap to clone.
+    pub fn trail(&self) -> Trail {
+        match &self.place {
+            Place::Files(files) => Trail::of(files.folder()),
+            Place::Memory(memory) => Trail::in_memory(memory.clone()),
+        }
+    }
+
+    /// As [`Trail::query`].
+    pub fn query(&self, query: &Query, now: SystemTime) -> Vec<Record> {
+        self.trail().query(query, now)
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Who is too slow misses some and is told how many; nobody who tells ever waits.
 
+use std::time::SystemTime;
+
 use serde::Serialize;
 use tokio::sync::broadcast;
 
@@ -74,4 +76,10 @@ impl Events {
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.0.subscribe()
     }
+}
+
+/// A moment as events and the audit tell it: RFC 3339, to the millisecond.
+pub(super) fn time(at: SystemTime) -> String {
+    // There is no text for moments before.
+    humantime::format_rfc3339_millis(at.max(SystemTime::UNIX_EPOCH)).to_string()
 }

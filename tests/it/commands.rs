@@ -117,11 +117,19 @@ fn a_wrong_command_line_exits_with_2() {
         &["shadow"],
         &["shadow", "reset"],
         &["shadow", "report", "--json", "--watch"],
+        &["token"],
+        &["token", "new", "--name", "ann"],
+        &["token", "new", "--role", "root", "--name", "ann"],
+        &["token", "list", "-c", "flagway.yaml", "--state-dir", "state"],
+        &["token", "revoke"],
     ] {
         flagway(empty.path(), wrong).failed_with(2);
     }
     let help = flagway(empty.path(), &["--help"]).succeeded().stdout;
-    in_order(&help, &["run", "check", "explain", "shadow", "demo", "schema", "health", "completions"]);
+    in_order(
+        &help,
+        &["run", "check", "explain", "shadow", "token", "demo", "schema", "health", "completions"],
+    );
 }
 
 #[test]

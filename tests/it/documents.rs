@@ -72,7 +72,7 @@ fn every_command_of_the_reference_runs() {
     let home = folder();
     let all = shown(&document("docs/cli.md"));
     let commands: BTreeSet<&str> = all.iter().map(|shown| shown.arguments[0].as_str()).collect();
-    let expected = ["check", "completions", "demo", "explain", "health", "run", "schema", "shadow"];
+    let expected = ["check", "completions", "demo", "explain", "health", "run", "schema", "shadow", "token"];
     assert_eq!(commands.into_iter().collect::<Vec<_>>(), expected);
     for Shown { mut arguments, prints } in all {
         // What serves, or asks one who does, is tried elsewhere; here its options are read.
