@@ -22,6 +22,7 @@ use super::condition;
 use super::error::Error;
 use super::view::FlagDetail;
 use crate::config::suggest;
+use crate::gateway::streams::drain_killed;
 use crate::overlay::refusal::Why;
 use crate::source::Hand;
 use crate::source::audit::{Query, Record};
@@ -100,7 +101,7 @@ async fn act(
         Ok(written) => {
             let live = api.live.load_full();
             if let Some(after) = drain.filter(|_| !written.again) {
-                drain_killed(&live, &flag, after);
+                drain_killed(&api.live, &flag, after);
             }
             let id = live.snapshot.flags.find(&flag);
             let answer = Answer {
@@ -249,5 +250,3 @@ fn record(
         idempotency_key: key,
     }
 }
-
-fn drain_killed(_live: &crate::gateway::Live, _flag: &str, _after: std::time::Duration) {}

@@ -29,6 +29,7 @@ mod shadow_isolation;
 mod shadow_report;
 mod shadow_under_load;
 mod shadows;
+mod streams;
 mod support;
 mod tls;
 mod upstreams;
