@@ -10,7 +10,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::support::{
     Authority, Client, EchoUpstream, Gateway, LongUpstream, RawUpstream, Setup, Stay, eventually, one_route,
-    opt_in, services, versions,
+    opt_in, read_request, services, versions,
 };
 
 const CANARY: (&str, &str) = ("x-canary", "always");
@@ -22,12 +22,12 @@ struct Long {
     gateway: Gateway,
 }
 
-/// A gateway before two versions of a service whose answers last. `v` names the version of everything but `/other`, where `w` does.
+/// A gateway before two versions of a service whose answers last. The flag `v` names the version; `w` does where `x-other` is sent.
 fn long() -> Long {
     let (stable, canary) = (LongUpstream::start("stable"), LongUpstream::start("canary"));
     let address = |upstream: &LongUpstream| format!("['{}']", upstream.address());
     let routes = "routes:
-  - {name: other, match: {path_prefix: /, header: {name: x-other, exact: '1'}}, service: shop, version: {flag: w}}
+  - {name: other, match: {path_prefix: /, headers: {x-other: '1'}}, service: shop, version: {flag: w}}
   - {name: all, match: {path_prefix: /}, service: shop, version: {flag: v}}
 ";
     let config = services(&address(&stable), &address(&canary)) + routes;
@@ -220,18 +220,39 @@ impl Call {
 fn no_tunnel_is_lost_when_the_upstream_is_quick_to_switch() {
     let quick = RawUpstream::start(|stream| {
         // Before a byte of the request is read.
-        stream.write_all(
-            b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nquick\n",
-        )?;
-        std::io::copy(&mut stream.try_clone()?, &mut std::io::sink()).map(drop)
+        let head =
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nquick\n";
+        stream.write_all(head.as_bytes())?;
+        read_request(stream)?;
+        std::io::copy(&mut stream.try_clone()?, stream).map(drop)
     });
     let config = services(&format!("['{}']", quick.address), "['127.0.0.1:1']") + &one_route("");
     let gateway = Gateway::start(&config, json!({"v": versions(Value::Null)}));
-    let mut open = Vec::new();
-    for _ in 0..300 {
-        let (tunnel, name) = Stay::tunnel(&gateway, &[]);
-        assert_eq!(name, "quick");
-        open.push(tunnel);
+    for number in 0..300 {
+        let (mut tunnel, name) = Stay::tunnel(&gateway, &[]);
+        assert_eq!(name, "quick", "tunnel {number}");
+        tunnel.echoes("one");
+        tunnel.echoes("two");
     }
-    assert_eq!(self::open(&gateway, "stable"), 300.0, "all are open still");
+    eventually("all are closed", || open(&gateway, "stable") == 0.0);
+}
+
+#[test]
+fn nothing_is_said_in_a_tunnel_whose_upstream_fails() {
+    let failing = RawUpstream::start(|stream| {
+        read_request(stream)?;
+        let head =
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nfailing\n";
+        stream.write_all(head.as_bytes())?;
+        // What is closed with bytes unread is reset.
+        stream.peek(&mut [0]).map(drop)
+    });
+    let config = services(&format!("['{}']", failing.address), "['127.0.0.1:1']") + &one_route("");
+    let gateway = Gateway::start(&config, json!({"v": versions(Value::Null)}));
+    for _ in 0..20 {
+        let (mut tunnel, name) = Stay::tunnel(&gateway, &[]);
+        assert_eq!(name, "failing");
+        tunnel.say("more than is read");
+        assert_eq!(tunnel.end(), "");
+    }
 }

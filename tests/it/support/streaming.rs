@@ -127,10 +127,16 @@ impl Stay {
         }
     }
 
+    /// Sends a line through a tunnel.
+    #[track_caller]
+    pub fn say(&mut self, line: &str) {
+        self.connection.get_mut().write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
     /// Sends a line through a tunnel and waits for its echo.
     #[track_caller]
     pub fn echoes(&mut self, line: &str) {
-        self.connection.get_mut().write_all(format!("{line}\n").as_bytes()).unwrap();
+        self.say(line);
         assert_eq!(self.line().as_deref(), Some(line));
     }
 
