@@ -39,6 +39,7 @@ mod shadow_report;
 mod shadow_under_load;
 mod shadows;
 mod status_command;
+mod streams;
 mod support;
 mod tls;
 mod upstreams;
