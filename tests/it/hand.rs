@@ -282,8 +282,8 @@ fn a_definition_that_is_broken_or_names_no_version_is_refused() {
     }
     let detail = operator.is_refused("v", "kill", json!({"variant": "stabel"}), 422);
     assert!(detail.contains("did you mean `stable`?"), "{detail}");
-    let detail = operator.is_refused("vv", "kill", json!({"variant": "stable"}), 404);
-    assert!(detail.contains("did you mean `v`?"), "{detail}");
+    let detail = operator.is_refused("colour", "kill", json!({"variant": "red"}), 404);
+    assert!(detail.contains("did you mean `color`?"), "{detail}");
     let detail = operator.is_refused("v", "kill", json!({"variant": "stable", "fro": "2h"}), 400);
     assert!(detail.contains("did you mean `for`?"), "{detail}");
     assert_eq!((gateway.revision(), on_canary(&gateway)), (revision, before));
