@@ -7,11 +7,10 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, DEAD, Gateway, Setup, command, one_route, services, split};
+use crate::support::{Client, DEAD, Gateway, Setup, one_route, services, split};
 
 /// Times that the gateway dies at one point.
 const KILLS: usize = 20;
@@ -54,10 +53,8 @@ fn a_start_that_dies_while_it_completes_the_audit_completes_it_once() {
     for point in ["audit.append", "audit.fsync"] {
         let mut story = Story::begin();
         let home = story.dies("overlay.folder:3", true);
-        let mut start = command(&home.path(""));
-        let start =
-            start.arg("run").env("FLAGWAY_FAIL_AT", point).stdout(Stdio::null()).stderr(Stdio::null());
-        assert_eq!(start.status().unwrap().signal(), Some(ABORT));
+        let (home, status) = home.unready().env("FLAGWAY_FAIL_AT", point).start().ended();
+        assert_eq!(status.signal(), Some(ABORT), "{status}");
         story.home = Some(home);
         story.lives(true);
     }
@@ -127,7 +124,9 @@ impl Story {
             next = self.next();
         }
         self.unanswered = Some(next);
-        gateway.died(ABORT)
+        let (home, status) = gateway.ended();
+        assert_eq!(status.signal(), Some(ABORT), "{status}");
+        home
     }
 
     /// Starts, looks, and writes on.

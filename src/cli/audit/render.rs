@@ -126,11 +126,11 @@ mod tests {
     use crate::overlay::{Change, Entry};
     use crate::source::audit::record;
 
-    fn entries(changes: &[(Change, Option<i64>)]) -> Option<Value> {
+    fn entries(changes: Vec<&(Change, Option<i64>)>) -> Option<Value> {
         let entry = |(change, until): &(Change, Option<i64>)| {
             Entry::new("checkout-version", change.clone(), "ann", 1_795_500_000, "", *until).unwrap()
         };
-        Some(json!(changes.iter().map(entry).collect::<Vec<_>>()))
+        Some(json!(changes.into_iter().map(entry).collect::<Vec<_>>()))
     }
 
     fn shown(records: &[Record], width: usize) -> String {
@@ -153,12 +153,12 @@ mod tests {
             })
         };
         let mut records = [
-            made("2026-11-24T12:00:00.000Z", "release", &[five.clone(), kill.clone()], &[five.clone()]),
-            made("2026-11-24T11:59:59.999Z", "kill", &[five.clone()], &[five.clone(), for_a_while]),
-            made("2026-11-24T01:00:00.000Z", "weight", &[five.clone()], &[ten]),
-            made("2026-11-23T23:00:00.000Z", "replace", &[five], &[off, set]),
-            made("2026-11-23T22:00:00.000Z", "kill", &[], &[kill]),
-            made("2026-11-23T21:00:00.000Z", "set", &[], &[]),
+            made("2026-11-24T12:00:00.000Z", "release", vec![&five, &kill], vec![&five]),
+            made("2026-11-24T11:59:59.999Z", "kill", vec![&five], vec![&five, &for_a_while]),
+            made("2026-11-24T01:00:00.000Z", "weight", vec![&five], vec![&ten]),
+            made("2026-11-23T23:00:00.000Z", "replace", vec![&five], vec![&off, &set]),
+            made("2026-11-23T22:00:00.000Z", "kill", vec![], vec![&kill]),
+            made("2026-11-23T21:00:00.000Z", "set", vec![], vec![]),
         ];
         records[1].why = "errors above 2 % since the last deploy".to_owned();
         (records[2].by, records[2].why) = ("flagway".to_owned(), "w\u{1b}ide".to_owned());
