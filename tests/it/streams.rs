@@ -1,19 +1,23 @@
 //! Long-lived streams: what a kill ends and what it leaves alone; that no tunnel is lost at its beginning.
 
-use std::io::Write;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rustls::{ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use tokio_rustls::TlsConnector;
 
 use crate::support::{
-    Authority, Client, EchoUpstream, Gateway, LongUpstream, RawUpstream, Setup, Stay, eventually, one_route,
-    opt_in, read_request, services, versions,
+    Authority, Client, EchoUpstream, Gateway, LongUpstream, RawUpstream, Setup, Shop, Stay, eventually,
+    one_route, opt_in, read_request, services, versions,
 };
 
 const CANARY: (&str, &str) = ("x-canary", "always");
+const SWITCHING: &str =
+    "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
 const EVENTS: (&str, &str) = ("accept", "text/event-stream");
 
 struct Long {
@@ -153,6 +157,67 @@ fn a_stream_that_fell_back_was_not_sent_there_by_the_flag() {
 }
 
 #[test]
+fn a_tunnel_over_tls_ends_too() {
+    let authority = Authority::new();
+    let server = authority.server(&["shop.test"]);
+    let canary = RawUpstream::start(move |stream| {
+        let session = ServerConnection::new(Arc::clone(&server)).map_err(io::Error::other)?;
+        let mut stream = BufReader::new(StreamOwned::new(session, stream));
+        while stream.read_line(&mut String::new())? > "\r\n".len() {}
+        stream.get_mut().write_all(format!("{SWITCHING}canary\n").as_bytes())?;
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            stream.get_mut().write_all(line.as_bytes())?;
+        }
+    });
+    let versions = format!(
+        "services: {{shop: {{default: stable, versions: {{
+  stable: {{endpoints: ['127.0.0.1:1']}},
+  canary: {{endpoints: ['{}'], tls: {{ca: ca.pem, sni: shop.test}}}}}}}}}}\n",
+        canary.address
+    );
+    let setup = Setup::new(&(versions + &one_route(""))).flags(json!({"v": opt_in()}));
+    let gateway = setup.file("ca.pem", &authority.pem()).start();
+    let (mut tunnel, name) = Stay::tunnel(&gateway, &[CANARY]);
+    assert_eq!(name, "canary");
+    tunnel.echoes("through TLS");
+    kill(&gateway, Some("0s"));
+    assert_eq!(tunnel.end(), "");
+}
+
+#[test]
+fn a_client_that_leaves_a_stream_frees_the_upstream() {
+    let Long { gateway, canary, .. } = &long();
+    let mut events = Stay::open(gateway, "/events", &[CANARY, EVENTS]);
+    assert_eq!(events.event(), "canary");
+    let (tunnel, _) = Stay::tunnel(gateway, &[CANARY]);
+    drop((events, tunnel));
+    eventually("both connections are closed", || canary.left() == 2);
+    eventually("no stream is open", || open(gateway, "canary") == 0.0);
+}
+
+#[test]
+fn answers_that_are_no_stream_though_one_was_asked_for_leave_their_connection_to_the_next() {
+    let shop = Shop::start();
+    let gateway = shop.gateway(&one_route(""), json!({"v": opt_in()}));
+    let mut client = gateway.client();
+    let mut ask = || client.get("/").header(CANARY.0, CANARY.1).header(EVENTS.0, EVENTS.1).send().text();
+    for _ in 0..5 {
+        assert_eq!(ask(), "canary");
+    }
+    assert_eq!(shop.canary.connections(), 1);
+    // They were over before the kill.
+    kill(&gateway, Some("0s"));
+    assert_eq!(ask(), "stable");
+    act(&gateway, "release", json!({"what": "kill"}));
+    assert_eq!(ask(), "canary");
+    assert_eq!(ended(&gateway), 0.0);
+}
+
+#[test]
 fn grpc_streams_of_one_connection_end_without_those_of_another_version() {
     let (stable, canary, authority) = (EchoUpstream::start(), EchoUpstream::start(), Authority::new());
     let issued = authority.issue(&["shop.test"]);
@@ -218,15 +283,19 @@ impl Call {
 
 #[test]
 fn no_tunnel_is_lost_when_the_upstream_is_quick_to_switch() {
-    let quick = RawUpstream::start(|stream| {
-        // Before a byte of the request is read.
-        let head =
-            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nquick\n";
-        stream.write_all(head.as_bytes())?;
-        read_request(stream)?;
-        std::io::copy(&mut stream.try_clone()?, stream).map(drop)
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // Before a byte of the request has come.
+            stream.write_all(format!("{SWITCHING}quick\n").as_bytes()).unwrap();
+            std::thread::spawn(move || {
+                read_request(&stream)?;
+                std::io::copy(&mut stream.try_clone()?, &mut stream)
+            });
+        }
     });
-    let config = services(&format!("['{}']", quick.address), "['127.0.0.1:1']") + &one_route("");
+    let config = services(&format!("['{address}']"), "['127.0.0.1:1']") + &one_route("");
     let gateway = Gateway::start(&config, json!({"v": versions(Value::Null)}));
     for number in 0..300 {
         let (mut tunnel, name) = Stay::tunnel(&gateway, &[]);

@@ -21,18 +21,29 @@ const TICK: Duration = Duration::from_millis(10);
 pub struct LongUpstream {
     upstream: RawUpstream,
     sent: Arc<AtomicUsize>,
+    left: Arc<AtomicUsize>,
 }
 
 impl LongUpstream {
     pub fn start(name: &'static str) -> LongUpstream {
         let sent = Arc::new(AtomicUsize::new(0));
-        let counting = Arc::clone(&sent);
-        let upstream = RawUpstream::start(move |stream| serve(stream, name, &counting));
-        LongUpstream { upstream, sent }
+        let left = Arc::new(AtomicUsize::new(0));
+        let (counting, leaving) = (Arc::clone(&sent), Arc::clone(&left));
+        let upstream = RawUpstream::start(move |stream| {
+            let served = serve(stream, name, &counting);
+            leaving.fetch_add(1, Ordering::SeqCst);
+            served
+        });
+        LongUpstream { upstream, sent, left }
     }
 
     pub fn address(&self) -> SocketAddr {
         self.upstream.address
+    }
+
+    /// How many of its connections the gateway has closed.
+    pub fn left(&self) -> usize {
+        self.left.load(Ordering::SeqCst)
     }
 
     /// The number that comes next on some body.
