@@ -3,6 +3,7 @@
 //! A command parses its arguments, asks the same code that serves requests, and prints. It decides nothing, so what it
 //! says is what happens. Results go to stdout, everything else to stderr; colours only to a terminal.
 
+pub mod audit;
 pub mod check;
 pub mod client;
 pub mod completions;
@@ -97,6 +98,8 @@ pub enum Command {
     Explain(explain::Explain),
     /// Tell how the answers to copies of requests differ from the originals
     Shadow(shadow::Shadow),
+    /// Tell who changed what by hand, when and why
+    Audit(audit::Audit),
     /// Make, list and take back tokens of the admin API
     Token(token::Token),
     /// Start a gateway, two versions of a service and, if asked, visitors; no file needed
@@ -146,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Shadow(command) => command.run(),
+        Command::Audit(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Demo(command) => command.run(&global),
         Command::Schema(command) => command.run(),

@@ -5,10 +5,12 @@
 
 mod access_log;
 mod admin;
+mod audit;
 mod caching;
 mod check_texts;
 mod commands;
 mod context;
+mod crash;
 mod decisions;
 mod demo;
 mod documents;
