@@ -17,6 +17,7 @@ mod fixture;
 pub mod limiter;
 mod rare;
 mod record;
+mod streams;
 mod writer;
 
 pub use access_log::AccessLog;

@@ -38,6 +38,17 @@ pub(super) struct Api {
     since: SystemTime,
 }
 
+impl Api {
+    /// All about one flag, if there is one.
+    pub(super) fn flag(&self, key: &str) -> Option<FlagDetail> {
+        // First: an ETag that is newer than what is shown with it would let a change be overwritten that nobody saw.
+        let etag = self.hand.etag(key);
+        let live = self.live.load_full();
+        let id = live.snapshot.flags.find(key)?;
+        Some(FlagDetail::new(&live, &self.status, &self.hand, etag, id))
+    }
+}
+
 /// The admin API. With `token`, an admin's, or tokens in the state folder, every request must carry one.
 pub fn router(
     live: Published,
@@ -79,9 +90,7 @@ async fn flags(State(api): State<Api>) -> Json<serde_json::Value> {
 }
 
 async fn flag(State(api): State<Api>, Path(key): Path<String>) -> Result<Response, Error> {
-    let live = api.live.load_full();
-    let id = live.snapshot.flags.find(&key).ok_or_else(|| no_flag(&api, &key))?;
-    let detail = FlagDetail::new(&live, &api.status, &api.hand, id);
+    let detail = api.flag(&key).ok_or_else(|| no_flag(&api, &key))?;
     Ok(([(header::ETAG, condition::etag(&detail.etag))], Json(detail)).into_response())
 }
 

@@ -1,6 +1,6 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -16,13 +16,13 @@ pub struct Error {
     /// What is wrong with what was sent, piece by piece; the member `problems`, if there are any.
     pub problems: Vec<ProblemView>,
     /// Of the response, beside those of every error.
-    pub headers: HeaderMap,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Error {
     /// An error with its one sentence.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Error {
-        Error { status, detail: detail.into(), problems: Vec::new(), headers: HeaderMap::new() }
+        Error { status, detail: detail.into(), problems: Vec::new(), headers: Vec::new() }
     }
 
     /// A request that is not understood.
@@ -32,7 +32,7 @@ impl Error {
 
     /// With a field of the response.
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Error {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 
@@ -53,8 +53,9 @@ impl IntoResponse for Error {
         if !self.problems.is_empty() {
             body["problems"] = json!(self.problems);
         }
-        let mut response = (self.status, self.headers.clone(), body.to_string()).into_response();
+        let mut response = (self.status, body.to_string()).into_response();
         let headers = response.headers_mut();
+        headers.extend(self.headers.iter().cloned());
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

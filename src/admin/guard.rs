@@ -50,18 +50,21 @@ impl Guard {
         Guard { token: token.map(|token| digest(token.as_bytes())), state: Arc::new(Mutex::new(lookouts)) }
     }
 
-    /// Who asks, by their token; or why they may not, with their name if it is known.
-    fn admit(&self, request: &Request, from: Option<IpAddr>) -> Result<Operator, (Option<Operator>, Error)> {
-        let admitted =
+    /// Who asks, by their token, and why they may not, if they may not. Nobody has no name.
+    fn admit(&self, request: &Request, from: Option<IpAddr>) -> (Operator, Result<(), Error>) {
+        let holder =
             check_host(request.uri(), request.headers()).and_then(|()| self.holder(request.headers()));
-        let (name, role) = admitted.map_err(|error| (None, self.refuse(from, error)))?;
-        let operator = Operator { name, role: role.as_str(), from };
+        let (name, role) = match holder {
+            Ok(holder) => holder,
+            Err(error) => {
+                let nobody = Operator { name: String::new(), role: "", from };
+                return (nobody, Err(self.refuse(from, error)));
+            }
+        };
         let needed = Role::needed(request.method(), request.uri().path());
-        if role >= needed {
-            return Ok(operator);
-        }
-        let detail = format!("`{}` is a {role}; this needs the role {needed}", operator.name);
-        Err((Some(operator), Error::new(StatusCode::FORBIDDEN, detail)))
+        let detail = || format!("`{name}` is a {role}; this needs the role {needed}");
+        let may = if role >= needed { Ok(()) } else { Err(Error::new(StatusCode::FORBIDDEN, detail())) };
+        (Operator { name, role: role.as_str(), from }, may)
     }
 
     fn holder(&self, headers: &HeaderMap) -> Result<Holder, Error> {
@@ -130,18 +133,16 @@ fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
 }
 
 /// The layer: refuses, or passes on with the [`Operator`] who asks, and keeps answers out of every cache. The answer has the
-/// operator, too, if they are known.
+/// operator, too.
 pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
-    let (operator, mut response) = match guard.admit(&request, from) {
-        Ok(operator) => {
+    let (operator, may) = guard.admit(&request, from);
+    let mut response = match may {
+        Ok(()) => {
             request.extensions_mut().insert(operator.clone());
-            (operator, next.run(request).await)
+            next.run(request).await
         }
-        Err((operator, error)) => {
-            let nobody = Operator { name: String::new(), role: "", from };
-            (operator.unwrap_or(nobody), error.into_response())
-        }
+        Err(error) => error.into_response(),
     };
     response.extensions_mut().insert(operator);
     let headers = response.headers_mut();
@@ -186,8 +187,8 @@ mod tests {
         status(&Guard::new(token, None).admit(&asked("GET", lines), None))
     }
 
-    fn status(admitted: &Result<Operator, (Option<Operator>, Error)>) -> u16 {
-        admitted.as_ref().map_or_else(|(_, error)| error.status.as_u16(), |_| 200)
+    fn status((_, may): &(Operator, Result<(), Error>)) -> u16 {
+        may.as_ref().map_or_else(|error| error.status.as_u16(), |()| 200)
     }
 
     #[test]
@@ -264,27 +265,30 @@ mod tests {
             let lines: Vec<_> = bearer.iter().map(|bearer| ("authorization", &**bearer)).collect();
             guard.admit(&asked(method, &lines), None)
         };
-        let anonymous = ask("PUT", None).unwrap();
-        assert_eq!((&*anonymous.name, anonymous.role), ("anonymous", "admin"));
+        let name = |method: &str, token: Option<&str>| {
+            let (operator, may) = ask(method, token);
+            may.map(|()| (operator.name, operator.role)).map_err(|error| error.detail)
+        };
+        assert_eq!(name("PUT", None), Ok(("anonymous".to_owned(), "admin")));
 
         let (ann, bob) = (token("ann", Role::Viewer, 1), token("bob", Role::Operator, 2));
         assert_eq!(status(&ask("GET", None)), 401, "there are tokens now");
-        assert_eq!(ask("GET", Some(&ann)).unwrap().name, "ann");
-        let (known, error) = ask("PUT", Some(&ann)).unwrap_err();
-        assert_eq!(known.unwrap().name, "ann");
+        assert_eq!(name("GET", Some(&ann)), Ok(("ann".to_owned(), "viewer")));
+        assert_eq!(status(&ask("PUT", Some(&ann))), 403);
         assert_eq!(
-            (error.status, &*error.detail),
-            (StatusCode::FORBIDDEN, "`ann` is a viewer; this needs the role operator")
+            name("PUT", Some(&ann)),
+            Err("`ann` is a viewer; this needs the role operator".to_owned())
         );
-        assert_eq!(ask("PUT", Some(&bob)).unwrap().role, "operator");
+        assert_eq!(ask("PUT", Some(&ann)).0.name, "ann", "who was refused is known");
+        assert_eq!(name("PUT", Some(&bob)), Ok(("bob".to_owned(), "operator")));
         Tokens::edit(folder.path(), |tokens| tokens.revoke("bob")).unwrap();
         Tokens::edit(folder.path(), |tokens| tokens.revoke("ann")).unwrap();
         assert_eq!(status(&ask("GET", Some(&bob))), 401);
         assert_eq!(status(&ask("GET", None)), 401, "without any token left it is still closed");
 
         let own = Guard::new(Some("configured"), Some(folder.path().to_owned()));
-        let admin = own.admit(&asked("PUT", &[("authorization", "Bearer configured")]), None).unwrap();
-        assert_eq!((&*admin.name, admin.role), ("admin.token", "admin"));
+        let (admin, may) = own.admit(&asked("PUT", &[("authorization", "Bearer configured")]), None);
+        assert_eq!((may, &*admin.name, admin.role), (Ok(()), "admin.token", "admin"));
     }
 
     #[test]
@@ -298,7 +302,7 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(status(&ask("wrong", from(1))), 401);
         }
-        let (_, error) = ask("wrong", from(1)).unwrap_err();
+        let error = ask("wrong", from(1)).1.unwrap_err();
         assert_eq!(error.status, StatusCode::TOO_MANY_REQUESTS);
         assert!(error.into_response().headers().contains_key("retry-after"));
         assert_eq!(status(&ask("secret", from(1))), 200);

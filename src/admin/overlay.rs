@@ -33,12 +33,13 @@ async fn all(State(api): State<Api>) -> Json<Value> {
 }
 
 async fn one(State(api): State<Api>, Path(flag): Path<String>) -> Result<Response, Error> {
+    // First, as for a whole flag.
+    let etag = api.hand.etag(&flag);
     let overlay = api.hand.overlay();
     let entries = overlay.of(&flag);
     if entries.is_empty() && api.live.load().snapshot.flags.find(&flag).is_none() {
         return Err(no_flag(&api, &flag));
     }
-    let etag = api.hand.etag(&flag);
     let body = json!({"flag": flag, "etag": etag, "durable": api.hand.durable(), "entries": entries});
     Ok(([(header::ETAG, condition::etag(&etag))], Json(body)).into_response())
 }

@@ -59,7 +59,10 @@ async fn a_kill_is_live_when_it_is_answered_and_a_release_leads_back() {
     let body = json!({"variant": "canary", "why": "trust me", "for": "2h"});
     let killed = door.act("kill", &[], body).await.good();
     let told = killed.json();
-    assert_eq!((&told["durable"], &told["again"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&told["durable"], &told["again"], &told["streams"]),
+        (&json!(true), &json!(false), &Value::Null)
+    );
     assert_eq!(told["revision"], door.live.load().snapshot.revision.to_string());
     let flag = &told["flag"];
     let entry = &flag["entries"][0];
@@ -80,6 +83,10 @@ async fn a_kill_is_live_when_it_is_answered_and_a_release_leads_back() {
     let list = door.get("/api/v1/flags").await.good().json();
     assert_eq!(list["flags"][1]["entries"], flag["entries"]);
     assert_eq!(door.get("/api/v1/status").await.good().json()["overlay"], flag["entries"]);
+
+    let drained = door.act("kill", &[], json!({"variant": "canary", "drain": "0s"})).await.good();
+    assert_eq!(drained.json()["streams"], 0, "none is open");
+    let killed = drained;
 
     let released = door.act("release", &[("if-match", killed.header("etag"))], json!({})).await.good();
     assert_eq!(released.header("etag"), before.header("etag"));

@@ -228,7 +228,7 @@ pub struct ReadsView {
 
 impl FlagDetail {
     /// A flag of a snapshot.
-    pub fn new(live: &Live, status: &Status, hand: &Hand, id: FlagId) -> FlagDetail {
+    pub fn new(live: &Live, status: &Status, hand: &Hand, etag: String, id: FlagId) -> FlagDetail {
         let snapshot = &live.snapshot;
         let flag = snapshot.flags.get(id);
         let (prefix, paths) = (format!("flags.{}", flag.key), snapshot.flags.paths());
@@ -246,7 +246,7 @@ impl FlagDetail {
         FlagDetail {
             flag: FlagView::new(snapshot, &hand.overlay(), id, flag),
             source_definition: source.filter(|source| definition.as_ref() != Some(source)),
-            etag: hand.etag(&flag.key),
+            etag,
             definition,
             reads: ReadsView {
                 attributes: flag

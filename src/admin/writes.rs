@@ -22,6 +22,7 @@ use super::condition;
 use super::error::Error;
 use super::view::FlagDetail;
 use crate::config::suggest;
+use crate::gateway::streams::drain_killed;
 use crate::overlay::refusal::Why;
 use crate::source::Hand;
 use crate::source::audit::{Query, Record};
@@ -48,6 +49,9 @@ struct Answer {
     seq: u64,
     /// Whether it was done before, by the same idempotency key.
     again: bool,
+    /// Long-lived streams of other versions that `drain` ends; none: it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    streams: Option<usize>,
 }
 
 /// A refusal that the keeper has written down.
@@ -98,13 +102,10 @@ async fn act(
     };
     match api.hand.write(write).await {
         Ok(written) => {
-            let live = api.live.load_full();
-            if let Some(after) = drain.filter(|_| !written.again) {
-                drain_killed(&live, &flag, after);
-            }
-            let id = live.snapshot.flags.find(&flag);
+            let after = drain.filter(|_| !written.again);
             let answer = Answer {
-                flag: id.map(|id| FlagDetail::new(&live, &api.status, &api.hand, id)),
+                streams: after.map(|after| drain_killed(&api.live, &flag, after)),
+                flag: api.flag(&flag),
                 revision: written.revision,
                 durable: written.durable,
                 seq: written.seq,
@@ -249,5 +250,3 @@ fn record(
         idempotency_key: key,
     }
 }
-
-fn drain_killed(_live: &crate::gateway::Live, _flag: &str, _after: std::time::Duration) {}

@@ -204,6 +204,9 @@ impl Keeper {
         }
         self.sources.iter_mut().for_each(Kept::confirmed);
         let published = accepted && self.rebuild(publish);
+        if refused {
+            self.stand();
+        }
         // Whoever sees a count sees the status that goes with it.
         let problems = self.tell();
         if refused {

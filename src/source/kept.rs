@@ -15,7 +15,7 @@ use crate::flag::{Document, Format};
 pub struct Kept {
     pub source: Source,
     pub good: LastGood,
-    /// What the disk had kept when it was opened.
+    /// What the disk had kept when it was opened, until somebody takes it.
     pub found: LastGood,
     pub problems: Vec<Problem>,
     /// What was taken last, usable or not.

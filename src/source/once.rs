@@ -86,3 +86,40 @@ fn done(record: &Record, durable: bool) -> Option<Done> {
         written,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::hand::{Action, Condition, Operator};
+    use super::*;
+
+    fn write(number: usize, hash: u64) -> Write {
+        Write {
+            flag: "f".into(),
+            action: Action::Release,
+            by: Operator { name: "ann".to_owned(), role: "operator", from: None },
+            why: String::new(),
+            until: None,
+            condition: Condition::Any,
+            once: Some((format!("key {number}"), hash)),
+        }
+    }
+
+    #[test]
+    fn the_newest_keys_are_remembered_with_their_requests() {
+        let mut once = Once::default();
+        for number in 0..=REMEMBERED {
+            assert!(once.find(&write(number, 1)).is_none());
+            let (etag, revision) = (format!("etag {number}"), String::new());
+            let seq = number as u64;
+            let written = Written { seq, etag, revision, durable: true, entries: Vec::new(), again: false };
+            once.remember(&write(number, 1), &written);
+        }
+        assert!(once.find(&write(0, 1)).is_none(), "so many came after it");
+        let again = once.find(&write(1, 1)).unwrap().unwrap();
+        assert_eq!((again.again, &*again.etag), (true, "etag 1"));
+        assert!(matches!(once.find(&write(REMEMBERED, 2)), Some(Err(Refused::Reused))));
+        let mut keyless = write(1, 1);
+        keyless.once = None;
+        assert!(once.find(&keyless).is_none());
+    }
+}

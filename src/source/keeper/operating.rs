@@ -129,10 +129,11 @@ impl Keeper {
 
     /// At a start: releases what the sources caught up with, and what was over, while nothing ran.
     pub(super) fn resume(&mut self) {
+        let found: Vec<_> = self.sources.iter_mut().map(|source| std::mem::take(&mut source.found)).collect();
         if self.book.overlay().is_empty() {
             return;
         }
-        let mut before = merge(self.sources.iter().map(|source| &source.found));
+        let mut before = merge(found.iter());
         // Of what nothing is known it is not known that it changed.
         for (flag, entry) in self.definitions.iter() {
             before.entry(flag.clone()).or_insert_with(|| entry.clone());

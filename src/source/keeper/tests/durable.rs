@@ -1,6 +1,7 @@
 //! What is left after a restart, a crash between two files, and on a disk that takes nothing.
 
 use std::fs;
+use std::time::Duration;
 
 use super::*;
 use crate::config::ProblemKind;
@@ -50,20 +51,6 @@ fn a_request_that_is_repeated_has_its_answer_again_and_does_nothing() {
 }
 
 #[test]
-fn only_the_newest_keys_are_remembered() {
-    let mut gateway = Gateway::new();
-    let numbered = |number: u64| {
-        let action = if number.is_multiple_of(2) { kill("canary") } else { kill("stable") };
-        Write { once: Some((format!("key {number}"), number)), ..write(SHOP, action) }
-    };
-    for number in 0..=1000 {
-        assert!(!gateway.ask(&numbered(number)).unwrap().again);
-    }
-    assert!(gateway.ask(&numbered(1)).unwrap().again);
-    assert!(!gateway.ask(&numbered(0)).unwrap().again, "1,000 came after it");
-}
-
-#[test]
 fn a_crash_between_overlay_and_audit_is_completed() {
     let mut gateway = Gateway::new();
     gateway.asks(weight("canary=5%"));
@@ -94,6 +81,24 @@ fn a_write_that_the_disk_does_not_take_changes_nothing() {
     fs::remove_dir_all(blocked).unwrap();
     gateway.asks(kill("canary"));
     assert_eq!(gateway.restarted().runs(), "ENABLED canary");
+}
+
+#[test]
+fn what_is_over_is_released_whatever_becomes_of_the_disk() {
+    let mut gateway = Gateway::new();
+    let first = gateway.keeper.snapshot.revision.clone();
+    let hour = Duration::from_secs(3600);
+    let until = (SystemTime::now() + hour).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    gateway.ask(&Write { until: Some(until as i64), ..write(SHOP, kill("canary")) }).unwrap();
+    let (state, aside) = (gateway.folder.at("state"), gateway.folder.at("aside"));
+    fs::rename(&state, &aside).unwrap();
+    fs::write(&state, "no folder").unwrap();
+    gateway.passes(SystemTime::now() + hour);
+    assert_eq!((gateway.kinds(), &gateway.keeper.snapshot.revision), (vec![], &first));
+    fs::remove_file(&state).unwrap();
+    fs::rename(&aside, &state).unwrap();
+    gateway.ask(&write("price", kill("on"))).unwrap();
+    assert_eq!(gateway.restarted().kinds(), [Kind::Kill], "the next write kept it");
 }
 
 #[test]

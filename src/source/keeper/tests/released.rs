@@ -2,8 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::super::super::overlay_file::OverlayFile;
 use super::*;
 use crate::config::ProblemKind;
+use crate::overlay::Overlay;
 use crate::source::Event;
 
 fn later(seconds: u64) -> SystemTime {
@@ -66,7 +68,9 @@ fn what_was_caught_up_with_while_nothing_ran_is_released_at_the_start() {
     gateway.ask(&write("price", Action::Put(Change::State(FlagState::Enabled)))).unwrap();
     // The disk has what the source said before, soon.
     let files = || std::fs::read_dir(gateway.folder.at("state/flags")).into_iter().flatten().flatten();
+    let begun = SystemTime::now();
     while !files().any(|file| file.path().extension().is_some_and(|extension| extension == "json")) {
+        assert!(begun.elapsed().is_ok_and(|waited| waited.as_secs() < 10), "it is kept");
         std::thread::yield_now();
     }
     gateway.folder.write("flags.json", &shop(5));
@@ -116,6 +120,3 @@ fn time_goes_on_while_nothing_runs() {
     assert_eq!((gateway.kinds(), &*gateway.runs()), (vec![Kind::Weight], "ENABLED canary 5%"));
     assert_eq!(gateway.newest().action, "expired");
 }
-
-use super::super::super::overlay_file::OverlayFile;
-use crate::overlay::Overlay;
