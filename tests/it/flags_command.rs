@@ -191,7 +191,7 @@ fn what_cannot_be_done_is_exit_code_1_with_what_to_do_instead() {
     let before = gateway.revision();
     let cases: [(&[&str], &str, &str); 8] = [
         (&["kill", "v", "stabel"], &admin, "`stable`"),
-        (&["kill", "vv", "stable"], &admin, "`vv`"),
+        (&["kill", "vv", "stable"], &admin, "no source defines the flag"),
         (&["weight", "v", "canary=5%"], &admin, "has no split"),
         (&["weight", "s", "stable=5%"], &admin, "default variant"),
         (&["weight", "s", "canary=5%", "canary=6%"], &admin, "stands there twice"),
@@ -210,7 +210,10 @@ fn what_cannot_be_done_is_exit_code_1_with_what_to_do_instead() {
 #[test]
 fn without_a_state_folder_the_change_is_made_and_the_operator_warned() {
     let shop = Shop::start();
-    let gateway = shop.gateway(&(one_route("") + "state_dir: null\n"), json!({"v": opt_in()}));
+    let sections = "listeners: [{name: main, bind: '127.0.0.1:0'}]\nprobes: {bind: '127.0.0.1:0'}\n\
+        admin: {bind: '127.0.0.1:0'}\nflags: {sources: [{file: flags.json}]}\n";
+    let config = shop.config(sections) + &one_route("");
+    let gateway = shop.setup("", json!({"v": opt_in()})).file("flagway.yaml", &config).start();
     let ran = asked(&gateway, &["kill", "v", "stable"]).succeeded();
     assert!(ran.stderr.starts_with("warning: this is gone after a restart"), "{}", ran.stderr);
     assert_eq!(version(&gateway), "stable");
@@ -352,7 +355,8 @@ fn the_examples_of_the_reference_work_one_after_the_other() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let reference = std::fs::read_to_string(root.join("docs/cli.md")).unwrap();
     let flags = std::fs::read_to_string(root.join("conf/flags.json")).unwrap();
-    let gateway = Gateway::start("routes: [{name: a, respond: {status: 204}}]\n", json!({}));
+    let config = "context: {attributes: {country: {header: cf-ipcountry}}}\nroutes: [{name: a, respond: {status: 204}}]\n";
+    let gateway = Gateway::start(config, json!({}));
     gateway.replace("flags.json", &flags);
     let document: Value = serde_json::from_str(&flags).unwrap();
     let definition = document["flags"]["checkout-version"].to_string();

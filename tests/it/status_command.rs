@@ -40,7 +40,7 @@ fn a_status_tells_people_and_programs_the_same() {
         &format!("revision {}; the gateway runs for", gateway.revision()),
         "problems error flags.json:1",
         "v: everyone gets `canary` (killed by anonymous: \"try it\")",
-        "file:flags.json stale 1 flags good",
+        "file:flags.json stale 1 flag good",
         "v stable 100.0 % 4",
     ] {
         assert!(words(&text).contains(part), "{part} in:\n{text}");

@@ -44,8 +44,9 @@ const LONGEST: u64 = 1 << 20;
 impl Set {
     /// Reads the definition, and writes it.
     pub fn run(&self) -> Result<(), Failure> {
-        let text = self.text().map_err(|error| format!("{} cannot be read: {error}", self.file))?;
-        let definition = definition(&self.file, &text, &self.key)?;
+        let name = if self.file == "-" { "stdin" } else { &self.file };
+        let text = self.text().map_err(|error| format!("{name} cannot be read: {error}"))?;
+        let definition = definition(name, &text, &self.key)?;
         let remote = &self.options.remote;
         let found = remote.send("GET", &format!("/flags/{}", segment(&self.key)), &[], "")?;
         let etag = if found.status == 404 {

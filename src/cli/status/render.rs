@@ -44,11 +44,11 @@ fn write(status: &Status, split: &Split, of: &str, now: i64, out: &mut String) -
         let line = format!("{}: {} ({})", entry.flag(), words::does(entry.change()), words::who(entry, now));
         item(out, "", &line)?;
     }
+    write_split(split, of, out)?;
     heading(out, "sources", "")?;
     for source in &status.sources {
         write_source(source, out)?;
     }
-    write_split(split, of, out)?;
     if !status.shadows.is_empty() {
         heading(out, "shadows", "")?;
     }
@@ -65,7 +65,7 @@ fn write_problems(problems: &[Problem], out: &mut String) -> std::fmt::Result {
     heading(out, "problems", "")?;
     for problem in problems.iter().take(PROBLEMS) {
         let style = if problem.severity == "error" { BAD } else { WARN };
-        item(out, &paint(style, &problem.severity), &words::problem(problem))?;
+        item(out, &paint(style, plain(&problem.severity)), &words::problem(problem))?;
     }
     match problems.len().saturating_sub(PROBLEMS) {
         0 => Ok(()),
@@ -166,13 +166,13 @@ problems
 by hand
   checkout-version: everyone gets `stable` (killed by ann, 3m ago: \"p99\")
 
-sources
-  file:flags.json                 ready    2 flags      good 3s ago
-  file:more.yaml                  missing  0 flags      never good
-
 split since the start
   checkout-version                stable                 99.0 %         1,188
                                   canary                 1.00 %            12
+
+sources
+  file:flags.json                 ready    2 flags      good 3s ago
+  file:more.yaml                  missing  0 flags      never good
 
 shadows
   checkout -> v2: v2 answered 14 of 14 requests like stable.
@@ -194,6 +194,7 @@ shadows
         let mut status = status();
         status.problems[0].found.push_str(&hostile);
         status.problems[0].file = Some(hostile.clone());
+        status.problems[0].severity = "\u{1b}[2J".to_owned();
         status.sources[0].name.push_str(&hostile);
         status.sources[0].state.push_str(&hostile);
         status.shadows[0].verdict.push_str(&hostile);
