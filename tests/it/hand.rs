@@ -261,6 +261,19 @@ fn a_flag_is_disabled_enabled_and_set() {
 }
 
 #[test]
+fn a_flag_whose_source_has_a_problem_can_be_disabled_and_enabled_again() {
+    let shop = Shop::start();
+    let rule = json!({"if": [{"==": [{"var": "contry"}, "NZ"]}, "canary"]});
+    let odd = flag(json!({"stable": "stable", "canary": "canary", "next": "v9"}), "stable", rule);
+    let gateway = shop.gateway(&one_route(""), json!({ "v": odd }));
+    let mut operator = gateway.operator();
+    for verb in ["disable", "enable"] {
+        operator.does("v", verb, json!({}));
+    }
+    assert_eq!(gateway.get("/").text(), "stable");
+}
+
+#[test]
 fn a_definition_that_is_broken_or_names_no_version_is_refused() {
     let (_shop, gateway) = start();
     let mut operator = gateway.operator();

@@ -74,9 +74,17 @@ impl Keeper {
         let next = writes::next(write, unix(now), &standing)?;
         let snapshot = build(&self.current, &self.definitions, &next);
         if writes::is_judged(&write.action) {
-            let worse = worse(&write.flag, &self.snapshot, &snapshot);
-            if !worse.is_empty() {
-                return Err(Refused::Worse(worse));
+            let mut worse_now = worse(&write.flag, &self.snapshot, &snapshot);
+            if !worse_now.is_empty() {
+                // What the source brings along is not the write's doing: a flag that was disabled can be enabled again.
+                let mut bare = next.clone();
+                bare.remove_all(&write.flag);
+                let bare = build(&self.current, &self.definitions, &bare);
+                let by_write = worse(&write.flag, &bare, &snapshot);
+                worse_now.retain(|problem| by_write.contains(problem));
+            }
+            if !worse_now.is_empty() {
+                return Err(Refused::Worse(worse_now));
             }
         }
         let of_flag = next.of(&write.flag).to_vec();
