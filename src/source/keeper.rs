@@ -16,6 +16,7 @@ use std::time::{Instant, SystemTime};
 
 use tokio::sync::Semaphore;
 
+use super::audit::Record;
 use super::book::Book;
 use super::disk::Disk;
 use super::events::{Event, Events, time};
@@ -52,6 +53,8 @@ pub struct Keeper {
     snapshot: Arc<Snapshot>,
     /// It was published, and nobody told of it yet.
     news: bool,
+    /// What released itself: to be told when it is true.
+    released: Vec<Record>,
     status: Arc<Status>,
     journal: Journal,
     /// The other end of everyone's.
@@ -99,6 +102,7 @@ impl Keeper {
             disk,
             snapshot,
             news: false,
+            released: Vec::new(),
             status: Arc::default(),
             journal: Journal::default(),
             hand,
@@ -270,6 +274,9 @@ impl Keeper {
         }
         // Second: with an ETag that is too old a write is refused; with one that is too new it would overwrite what nobody saw.
         self.stand();
+        for record in self.released.drain(..) {
+            self.hand.events.tell(Event::Overlay { record: Box::new(record) });
+        }
         !same
     }
 

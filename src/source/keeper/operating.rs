@@ -179,7 +179,7 @@ impl Keeper {
                     let kinds: Vec<_> = gone.iter().map(|entry| entry.kind().as_str()).collect();
                     let kinds = kinds.join(", ");
                     tracing::info!(action, %flag, kinds, seq = record.seq, "released: {why}");
-                    self.hand.events.tell(Event::Overlay { record: Box::new(record) });
+                    self.released.push(record);
                 }
                 Err(error) => {
                     tracing::error!(action, %flag, %error, "released, but it cannot be kept on disk");

@@ -256,9 +256,11 @@ fn problems_of_before_refuse_nothing() {
     // The first flag that reads it is told of: now that is another one, which is not worse for it.
     gateway.ask(&write("a", set(odd(json!({"if": [true, "stable", "v"]}))))).unwrap();
     gateway.asks(kill("v"));
-    // Now it would be the first to read it again.
     gateway.asks(Action::ReleaseAll);
-    let refused = gateway.ask(&write("a", set(odd(rule("AT"))))).unwrap_err();
+    // Its source reads that, too.
+    gateway.ask(&write("a", set(odd(rule("AT"))))).unwrap();
+    let other = json!({"if": [{"==": [{"var": "land"}, "AT"]}, "stable", "v"]});
+    let refused = gateway.ask(&write("a", set(odd(other)))).unwrap_err();
     assert!(
         matches!(&refused, Refused::Worse(problems) if problems[0].key == "flags.a.targeting"),
         "{refused}"
