@@ -46,6 +46,11 @@ pub fn print(text: &str) {
     let _ = try_print(text);
 }
 
+/// Prints JSON, laid out and escaped for a terminal.
+pub fn print_json(value: &serde_json::Value) {
+    print(&(text::json(&format!("{value:#}")) + "\n"));
+}
+
 /// Prints to stdout for whoever goes on and on: an error says that nobody reads any more.
 pub fn try_print(text: &str) -> std::io::Result<()> {
     let mut stdout = anstream::stdout().lock();

@@ -114,6 +114,9 @@ fn a_wrong_command_line_exits_with_2() {
         &["schema"],
         &["schema", "routes"],
         &["check", "a", "b"],
+        &["flags"],
+        &["flags", "kill"],
+        &["flags", "weight", "f", "canary=5"],
         &["shadow"],
         &["shadow", "reset"],
         &["shadow", "report", "--json", "--watch"],
@@ -128,7 +131,19 @@ fn a_wrong_command_line_exits_with_2() {
     let help = flagway(empty.path(), &["--help"]).succeeded().stdout;
     in_order(
         &help,
-        &["run", "check", "explain", "shadow", "token", "demo", "schema", "health", "completions"],
+        &[
+            "run",
+            "check",
+            "explain",
+            "flags",
+            "status",
+            "shadow",
+            "token",
+            "demo",
+            "schema",
+            "health",
+            "completions",
+        ],
     );
 }
 

@@ -110,14 +110,26 @@ fn every_command_of_the_reference_runs() {
     let home = folder();
     let all = shown(&document("docs/cli.md"));
     let commands: BTreeSet<&str> = all.iter().map(|shown| shown.arguments[0].as_str()).collect();
-    let expected =
-        ["audit", "check", "completions", "demo", "explain", "health", "run", "schema", "shadow", "token"];
+    let expected = [
+        "audit",
+        "check",
+        "completions",
+        "demo",
+        "explain",
+        "flags",
+        "health",
+        "run",
+        "schema",
+        "shadow",
+        "status",
+        "token",
+    ];
     assert_eq!(commands.into_iter().collect::<Vec<_>>(), expected);
     for Shown { mut arguments, prints } in all {
         // What serves, or asks one who does, is tried elsewhere; here its options are read.
         let asks = arguments[0] == "audit" && !arguments.iter().any(|argument| argument == "--state-dir");
         let alone = !asks
-            && !["run", "demo", "health", "shadow"].contains(&&*arguments[0])
+            && !["run", "demo", "flags", "health", "shadow", "status"].contains(&&*arguments[0])
             && !arguments.iter().any(|argument| argument == "--gateway" || argument.starts_with("/etc/"));
         if !alone {
             arguments.push("--help".to_owned());

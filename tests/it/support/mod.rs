@@ -22,7 +22,7 @@ mod tls;
 mod upstream;
 mod wait;
 
-pub use cli::{command, flagway};
+pub use cli::{Ran, command, flagway};
 pub use client::{Client, Response};
 pub use curl::{Curl, words};
 pub use flags::{flag, flags, split};
