@@ -4,6 +4,7 @@
 //! says is what happens. Results go to stdout, everything else to stderr; colours only to a terminal.
 
 pub mod answers;
+pub mod audit;
 pub mod check;
 pub mod client;
 pub mod completions;
@@ -107,6 +108,8 @@ pub enum Command {
     Status(status::Status),
     /// Tell how the answers to copies of requests differ from the originals
     Shadow(shadow::Shadow),
+    /// Tell who changed what by hand, when and why
+    Audit(audit::Audit),
     /// Make, list and take back tokens of the admin API
     Token(token::Token),
     /// Start a gateway, two versions of a service and, if asked, visitors; no file needed
@@ -158,6 +161,7 @@ pub fn main() -> ExitCode {
         Command::Flags(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Shadow(command) => command.run(),
+        Command::Audit(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Demo(command) => command.run(&global),
         Command::Schema(command) => command.run(),

@@ -17,6 +17,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 
 use super::error::Error;
 use super::failures::Failures;
@@ -138,6 +139,9 @@ pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next)
     let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
     let (operator, may) = guard.admit(&request, from);
     let mut response = match may {
+        Ok(()) if percent_decode_str(request.uri().path()).decode_utf8().is_err() => {
+            Error::bad("the path is not UTF-8").into_response()
+        }
         Ok(()) => {
             request.extensions_mut().insert(operator.clone());
             next.run(request).await

@@ -214,6 +214,8 @@ async fn what_is_refused_says_why_and_is_in_the_audit() {
         ("GET", "/api/v1/flags/v/kill", 405),
         ("POST", "/api/v1/overlay/v", 405),
         ("GET", "/api/v1/overlay/w", 404),
+        ("GET", "/api/v1/flags/%ff", 400),
+        ("POST", "/api/v1/flags/%ff/kill", 400),
         ("GET", "/api/v1/audit?since=soon", 400),
         ("GET", "/api/v1/audit?outcome=maybe", 400),
         ("GET", "/api/v1/events?splt=true", 400),

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::role::Role;
 use crate::source::whole_file;
+use crate::telemetry::limiter::{Limiter, uptime};
 
 /// The file's name in the state folder.
 pub const FILE: &str = "tokens.json";
@@ -170,6 +171,8 @@ pub struct Watched {
     state_dir: PathBuf,
     seen: Seen,
     known: Known,
+    /// Of the log.
+    lines: Limiter,
 }
 
 /// What is known of the tokens.
@@ -194,12 +197,13 @@ enum Seen {
 impl Watched {
     /// Looks for the first time.
     pub fn new(state_dir: PathBuf) -> Watched {
-        let mut watched = Watched { state_dir, seen: Seen::Nothing, known: Known::None };
+        let mut watched =
+            Watched { state_dir, seen: Seen::Nothing, known: Known::None, lines: Limiter::default() };
         watched.look();
         watched
     }
 
-    /// What is known now. A file that cannot be used is told once.
+    /// What is known now. A file that cannot be used is told when it is found.
     pub fn look(&mut self) -> &Known {
         let seen = match fs::metadata(self.state_dir.join(FILE)) {
             Ok(file) => Seen::File {
@@ -225,12 +229,14 @@ impl Watched {
                 self.known = Known::Tokens(tokens);
             }
             Err(error) => {
-                let file = self.state_dir.join(FILE);
-                tracing::error!(
-                    file = %file.display(),
-                    %error,
-                    "the tokens of the admin API cannot be read: those that were good before stay"
-                );
+                if let Some(held_back) = self.lines.pass(uptime()) {
+                    tracing::error!(
+                        file = %self.state_dir.join(FILE).display(),
+                        %error,
+                        held_back,
+                        "the tokens of the admin API cannot be read: those that were good before stay"
+                    );
+                }
                 if self.known == Known::None {
                     self.known = Known::Never;
                 }

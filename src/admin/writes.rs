@@ -4,7 +4,7 @@
 //! the keeper heard of it, [`audited`] writes down.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -26,7 +26,7 @@ use crate::gateway::streams::drain_killed;
 use crate::overlay::refusal::Why;
 use crate::source::Hand;
 use crate::source::audit::{Query, Record};
-use crate::source::hand::{Condition, Operator, Refused, Write};
+use crate::source::hand::{Condition, Operator, Refused, Write, Written};
 
 /// The API's part that changes flags.
 pub fn router() -> Router<Api> {
@@ -100,11 +100,10 @@ async fn act(
         Ok(understood) => understood,
         Err(error) => return error.into_response(),
     };
-    match api.hand.write(write).await {
-        Ok(written) => {
-            let after = drain.filter(|_| !written.again);
+    match done(api, write, drain).await {
+        Ok((written, streams)) => {
             let answer = Answer {
-                streams: after.map(|after| drain_killed(&api.live, &flag, after)),
+                streams,
                 flag: api.flag(&flag),
                 revision: written.revision,
                 durable: written.durable,
@@ -121,7 +120,17 @@ async fn act(
     }
 }
 
-type Understood = (Write, Option<std::time::Duration>);
+/// To its end, though the client may have gone: what is killed is drained.
+async fn done(api: &Api, write: Write, drain: Option<Duration>) -> Result<(Written, Option<usize>), Refused> {
+    let (hand, live, flag) = (api.hand.clone(), Arc::clone(&api.live), Arc::clone(&write.flag));
+    let done = tokio::spawn(async move {
+        let written = hand.write(write).await?;
+        Ok((written, drain.map(|after| drain_killed(&live, &flag, after))))
+    });
+    done.await.unwrap_or(Err(Refused::Stopping))
+}
+
+type Understood = (Write, Option<Duration>);
 
 fn write(
     api: &Api,

@@ -63,6 +63,12 @@ pub fn on_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
+/// Columns of the terminal that stdout is; elsewhere 80.
+pub fn width() -> usize {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    size.map_or(80, |(terminal_size::Width(columns), _)| columns.into())
+}
+
 /// Problems one after the other with an empty line between, then their count.
 pub fn problems(problems: &[Problem]) -> String {
     let mut text = String::new();

@@ -166,10 +166,11 @@ impl Exchange {
 
     /// The current attempt failed after connecting. Whether another one follows.
     pub fn failed(&mut self, failure: Failure) -> bool {
+        let ended = self.is_ended();
         let Some(attempts) = &mut self.attempts else { return false };
         let pool = self.live.upstreams.pool(attempts.service, attempts.version);
         let again = attempts.after(failure);
-        if !failure.stale
+        if !(failure.stale || ended)
             && let Some(left_out) = pool.lines.pass(uptime())
         {
             let (service, version) = pool.names_of();

@@ -226,3 +226,90 @@ fn for_everyone<'f>(flags: &'f FlagSet, flag: &str) -> Option<&'f Arc<str>> {
     let (name, _) = definition.variants.get(definition.default_variant.filter(|_| settled)?.0 as usize)?;
     Some(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::decide;
+    use crate::snapshot::fixture::{facts, headers, snapshot};
+
+    const OPT_IN: &str = r#"{"state": "ENABLED", "variants": {"stable": "stable", "canary": "canary"}, "defaultVariant": "stable",
+        "targeting": {"if": [{"==": [{"var": "header.x-canary"}, "always"]}, "canary"]}}"#;
+    const KILLED: &str = r#"{"state": "ENABLED", "variants": {"canary": "canary", "stable": "stable"}, "defaultVariant": "stable"}"#;
+
+    /// What is live with this flag `v`, and perhaps another one, which moves its id.
+    fn live(v: &str, more: &str, before: Option<&Arc<Live>>) -> Arc<Live> {
+        let flags = format!(r#"{{"flags": {{{more} "v": {v}}}}}"#);
+        let snapshot = snapshot("", "    match: {path_prefix: /}\n    version: {flag: v}", &flags);
+        Arc::new(Live::new(Arc::new(snapshot), &Metrics::new(100), before.map(|before| &**before)))
+    }
+
+    /// A stream of a request that opts in or does not; `failed`: its version does not answer, and the default does.
+    fn stream(live: &Arc<Live>, opts_in: bool, failed: bool) -> Streaming {
+        let fields = headers(if opts_in { &[("x-canary", "always")] } else { &[] });
+        let decision = decide(&live.snapshot, &facts(&live.snapshot, "/", &fields), 0, 0);
+        let target = decision.target.expect("the route forwards");
+        let version = if failed { VersionId(0) } else { target.version };
+        Streaming::begin(live, target.service, version, Chosen::of(live, &decision, version))
+    }
+
+    fn killed(live: &Live) -> Killed {
+        let variant = for_everyone(&live.snapshot.flags, "v").expect("a kill stands");
+        let era = live.streams.drains.fetch_add(1, Ordering::Relaxed);
+        Killed { flag: "v".into(), variant: Arc::clone(variant), era }
+    }
+
+    #[test]
+    fn what_another_variant_of_the_flag_sent_there_before_the_kill_ends() {
+        let before = live(OPT_IN, "", None);
+        let (canary, stable) = (stream(&before, true, false), stream(&before, false, false));
+        let fell_back = stream(&before, true, true);
+        let during = live(KILLED, r#""a": {"state": "DISABLED", "variants": {"on": true}},"#, Some(&before));
+        let killed = killed(&during);
+        // It was decided before the kill, and began after the drain did.
+        let late = stream(&before, true, false);
+        let new = stream(&during, true, false);
+        let released = live(OPT_IN, "", Some(&during));
+        let after = stream(&released, true, false);
+
+        assert_eq!(during.streams.open.count(|stream| killed.concerns(stream)), 2);
+        assert_eq!(killed.cut(&during.streams), 2);
+        let ended = [&canary, &late, &stable, &fell_back, &new, &after].map(Streaming::is_ended);
+        assert_eq!(ended, [true, true, false, false, false, false]);
+        assert_eq!(killed.cut(&during.streams), 0, "each is counted once");
+        assert_eq!(self::killed(&during).cut(&during.streams), 1, "the next kill comes for what began since");
+    }
+
+    #[test]
+    fn a_version_that_no_flag_chose_is_nobodys() {
+        let live = live(r#"{"state": "DISABLED", "variants": {"stable": "stable"}}"#, "", None);
+        assert!(stream(&live, true, false).0.chosen.is_none());
+        let unknown = self::live(&OPT_IN.replace(r#""canary": "canary""#, r#""canary": "v9""#), "", None);
+        assert!(stream(&unknown, true, false).0.chosen.is_none());
+        assert!(stream(&unknown, false, false).0.chosen.is_some());
+    }
+
+    #[test]
+    fn a_kill_stands_where_everyone_gets_one_variant() {
+        let flag = |state, default, targeting| {
+            let mut flag = json!({"state": state, "variants": {"stable": "stable", "canary": "canary"}});
+            flag["defaultVariant"] = default;
+            flag["targeting"] = targeting;
+            flag.to_string()
+        };
+        let table = [
+            (flag("ENABLED", json!("canary"), json!({})), Some("canary")),
+            (flag("ENABLED", json!("canary"), json!({"if": [true, "canary"]})), None),
+            (flag("ENABLED", json!(null), json!({})), None),
+            (flag("DISABLED", json!("canary"), json!({})), None),
+        ];
+        for (flag, expected) in table {
+            let live = live(&flag, "", None);
+            let flags = &live.snapshot.flags;
+            assert_eq!(for_everyone(flags, "v").map(|name| &**name), expected, "{flag}");
+            assert_eq!(for_everyone(flags, "w"), None);
+        }
+    }
+}

@@ -23,7 +23,7 @@ pub use record::Record;
 pub use trail::Trail;
 
 #[cfg(test)]
-pub(super) use fixture::record;
+pub use fixture::record;
 
 use self::files::Files;
 use self::memory::Memory;

@@ -110,6 +110,17 @@ mod tests {
     }
 
     #[test]
+    fn what_root_writes_is_the_folders_owners() {
+        let home = tempfile::tempdir().unwrap();
+        // Who is not root can give nothing away.
+        if std::os::unix::fs::chown(home.path(), Some(65_534), Some(65_534)).is_ok() {
+            write(&home.path().join("a.json"), b"text", "a").unwrap();
+            let owner = fs::metadata(home.path().join("a.json")).unwrap();
+            assert_eq!((owner.uid(), owner.gid()), (65_534, 65_534));
+        }
+    }
+
+    #[test]
     fn what_cannot_be_put_in_place_leaves_nothing() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a.json");

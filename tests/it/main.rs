@@ -5,10 +5,12 @@
 
 mod access_log;
 mod admin;
+mod audit;
 mod caching;
 mod check_texts;
 mod commands;
 mod context;
+mod crash;
 mod decisions;
 mod demo;
 mod documents;
@@ -31,6 +33,7 @@ mod shadow_report;
 mod shadow_under_load;
 mod shadows;
 mod status_command;
+mod streams;
 mod support;
 mod tls;
 mod upstreams;

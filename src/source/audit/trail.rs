@@ -24,8 +24,15 @@ enum Place {
 }
 
 impl Trail {
-    /// The files in a state folder; no gateway need run.
-    pub fn of(state_dir: &Path) -> Trail {
+    /// The files in a state folder; no gateway need run. An error where no audit was ever kept.
+    pub fn open(state_dir: &Path) -> io::Result<Trail> {
+        match files::paths(state_dir).any(|path| path.exists()) {
+            true => Ok(Trail::of(state_dir)),
+            false => Err(io::Error::new(ErrorKind::NotFound, "there is no audit.jsonl")),
+        }
+    }
+
+    pub(super) fn of(state_dir: &Path) -> Trail {
         Trail(Place::Folder(state_dir.to_owned()))
     }
 
