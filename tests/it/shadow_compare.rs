@@ -1,38 +1,13 @@
-//! What is told of two answers to one request: through the operator's door, as numbers, examples and one plain sentence.
+//! Two answers to one request: what makes them differ, as the operator's door tells it.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
-    Answer, Client, Gateway, RawUpstream, Recorded, Response, Shop, Upstream, dark, eventually, one_route,
-    opt_in, read_request, services, shadowed,
+    Answer, Gateway, RawUpstream, Recorded, Shop, Upstream, comparing, dark, eventually, json_answer, named,
+    read_request, services,
 };
-
-/// A shadow whose answers are compared under these rules; each with a comma in front. Only where it says so is slow a difference.
-fn comparing(rules: &str) -> String {
-    shadowed(&format!(", compare: {{slower_by: 1m{rules}}}"))
-}
-
-fn json_answer(body: impl ToString) -> Answer {
-    Answer::new(200, body.to_string()).header("content-type", "application/json")
-}
-
-/// Paths and kinds of a list of fields, in order of the paths.
-fn fields(list: &Value) -> Vec<(String, String)> {
-    let text = |field: &Value, key: &str| field[key].as_str().expect("a text").to_owned();
-    let list = list.as_array().expect("a list of fields");
-    let mut fields: Vec<_> = list.iter().map(|field| (text(field, "path"), text(field, "kind"))).collect();
-    fields.sort();
-    fields
-}
-
-#[track_caller]
-fn post(gateway: &Gateway, target: &str) -> Response {
-    Client::new(gateway.admin()).request("POST", target).host("localhost").send()
-}
 
 /// Two answers and what must be told of them.
 struct Case {
@@ -279,7 +254,7 @@ fn two_answers_differ_where_they_mean_something_else_and_nowhere_else() {
         let report = report();
         let expected: Vec<_> =
             case.differences.iter().map(|(path, kind)| ((*path).to_owned(), (*kind).to_owned())).collect();
-        assert_eq!(fields(&report["differences"]), expected, "{what}");
+        assert_eq!(named(&report["differences"]), expected, "{what}");
         let equal = if expected.is_empty() { EACH } else { 0 };
         assert_eq!((&report["equal"], &report["differing"]), (&json!(equal), &json!(EACH - equal)), "{what}");
         for field in report["differences"].as_array().expect("a list") {
@@ -295,243 +270,6 @@ fn two_answers_differ_where_they_mean_something_else_and_nowhere_else() {
         );
     }
     gateway.wait_until_settled();
-}
-
-#[test]
-fn a_difference_comes_with_its_rate_and_with_examples() {
-    let shop = Shop::start();
-    let price = |total: Value| json!({"price": {"total": total}, "padding": "x".repeat(1_000)});
-    shop.stable.answer(move |_| json_answer(price(json!(10))));
-    shop.canary.answer(move |request| {
-        let wrong = request.target().starts_with("/wrong");
-        json_answer(price(if wrong { json!("10") } else { json!(10) }))
-    });
-    let gateway = shop.gateway(&comparing(", examples: 2"), dark());
-    let mut client = gateway.client();
-    for number in 0..10 {
-        let path = if number % 3 == 1 { "/wrong" } else { "/right" };
-        client.get(&format!("{path}/{number}?private=1")).send();
-    }
-    let report = gateway.compared(10);
-    assert_eq!(
-        (&report["route"], &report["flag"], &report["original"], &report["service"], &report["version"]),
-        (&json!("all"), &json!("s"), &json!("stable"), &json!("shop"), &json!("canary"))
-    );
-    assert_eq!((&report["equal"], &report["differing"], &report["noise"]), (&json!(7), &json!(3), &json!(0)));
-    assert_eq!(
-        (&report["sent"], &report["answered"], &report["resting"]),
-        (&json!(10), &json!(10), &json!(false))
-    );
-    assert_eq!(
-        (&report["failed"], &report["dropped"], &report["uncompared"]),
-        (&json!({}), &json!({}), &json!({}))
-    );
-    let verdict = report["verdict"].as_str().expect("a sentence");
-    assert!(
-        verdict.starts_with(
-            "canary answered 7 of 10 requests like stable; 3 differ, all at /price/total; p95 is "
-        ),
-        "{verdict}"
-    );
-
-    let difference = &report["differences"][0];
-    assert_eq!((&difference["path"], &difference["kind"]), (&json!("/price/total"), &json!("type")));
-    assert_eq!((&difference["count"], &difference["rate"]), (&json!(3), &json!(0.3)));
-    let bound = |index: usize| difference["interval"][index].as_f64().expect("a bound");
-    // Wilson's interval of 3 in 10 at 95 %.
-    assert!((bound(0) - 0.1078).abs() < 1e-3 && (bound(1) - 0.6032).abs() < 1e-3, "{difference:#}");
-    let examples = difference["examples"].as_array().expect("examples");
-    assert_eq!(examples.len(), 2, "no more than configured");
-    let example = &examples[0];
-    assert_eq!((&example["original"], &example["shadow"]), (&json!("10"), &json!("\"10\"")));
-    assert_eq!((&example["method"], &example["at"]), (&json!("GET"), &json!("/price/total")));
-    let path = example["path"].as_str().expect("a path");
-    assert!(path.starts_with("/wrong/") && !path.contains("private"), "{path}");
-    let original = shop.stable.requests().into_iter().find(|request| request.target().starts_with(path));
-    assert_eq!(
-        original.expect("it was sent").header("x-request-id").as_deref(),
-        example["request_id"].as_str()
-    );
-
-    let exported = gateway.api("/api/v1/shadows/all/examples");
-    assert_eq!(exported.header("content-type").as_deref(), Some("application/jsonl"));
-    let lines: Vec<Value> =
-        exported.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(lines.len(), 2);
-    for line in &lines {
-        assert_eq!(
-            (&line["route"], &line["version"], &line["field"], &line["kind"], &line["class"]),
-            (&json!("all"), &json!("canary"), &json!("/price/total"), &json!("type"), &json!("difference"))
-        );
-        assert_eq!((&line["original"], &line["shadow"]), (&json!("10"), &json!("\"10\"")), "{line}");
-    }
-}
-
-/// A service whose every answer tells the time, a number of its own, and a list in no order.
-fn restless(price: Value) -> impl Fn(&Recorded) -> Answer + Send + Sync + 'static {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    move |_| {
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mut tags = vec!["red", "green", "blue"];
-        tags.rotate_left(count.wrapping_mul(7) % 3);
-        json_answer(json!({
-            "price": price, "tags": tags, "meta": {"request": format!("r-{count:06}"), "micros": count * 1_000_003},
-        }))
-    }
-}
-
-#[test]
-fn noise_is_told_apart_from_differences() {
-    const COUNT: u64 = 60;
-    let shop = Shop::start();
-    shop.stable.answer(restless(json!(10)));
-    shop.canary.answer(restless(json!("10")));
-    let gateway = shop.gateway(&comparing(", noise: 100%"), dark());
-    let mut client = gateway.client();
-    for _ in 0..COUNT {
-        assert_eq!(client.get("/").send().status, 200);
-    }
-    let report = gateway.compared(COUNT);
-    assert_eq!(report["twins"], COUNT);
-    assert_eq!(fields(&report["differences"]), [("/price".to_owned(), "type".to_owned())], "{report:#}");
-    let noisy: Vec<_> = fields(&report["noisy"]).into_iter().map(|(path, _)| path).collect();
-    for path in ["/meta/micros", "/meta/request", "/tags"] {
-        assert!(noisy.contains(&path.to_owned()), "{path} is noise: {report:#}");
-    }
-    assert_eq!(report["unsettled"], json!([]), "{report:#}");
-    assert_eq!(report["differing"], COUNT);
-    let noise = &report["noisy"][0];
-    assert!(noise["twin_rate"].as_f64().is_some_and(|rate| rate > 0.3), "{noise:#}");
-    // The twins went to the version that served, and bear the mark.
-    let twins: Vec<_> = shop
-        .stable
-        .requests()
-        .into_iter()
-        .filter(|request| request.header("x-flagway-shadow").is_some())
-        .collect();
-    assert_eq!(twins.len() as u64, COUNT);
-    assert!(twins.iter().all(|twin| twin.header("x-flag-v").as_deref() == Some("stable")));
-    assert_eq!(shop.canary.count() as u64, COUNT);
-
-    // What is pinned is not even noise.
-    let configuration = || gateway.api("/api/v1/snapshot").json()["config_hash"].clone();
-    let before = configuration();
-    gateway.replace_config(&shop.config(&comparing(", noise: 100%, ignore: [/meta, /tags, /price]")));
-    eventually("the rules serve", || configuration() != before);
-    for _ in 0..10 {
-        client.get("/").send();
-    }
-    let report = gateway.compared(10);
-    assert_eq!(
-        (&report["differences"], &report["noisy"]),
-        (&json!([]), &json!([])),
-        "counted anew: {report:#}"
-    );
-    assert_eq!(report["equal"], 10);
-}
-
-#[test]
-fn requests_that_differ_by_noise_alone_are_as_good_as_equal() {
-    let shop = Shop::start();
-    shop.stable.answer(restless(json!(10)));
-    shop.canary.answer(restless(json!(10)));
-    let gateway = shop.gateway(&comparing(", noise: 100%"), dark());
-    let mut client = gateway.client();
-    for _ in 0..40 {
-        client.get("/").send();
-    }
-    let report = gateway.compared(40);
-    assert_eq!(
-        (&report["noise"], &report["differing"], &report["undecided"]),
-        (&json!(40), &json!(0), &json!(0))
-    );
-    let verdict = report["verdict"].as_str().expect("a sentence");
-    assert!(verdict.contains("40") && !verdict.contains("differ"), "{verdict}");
-}
-
-#[test]
-fn writes_have_no_twin() {
-    let shop = Shop::start();
-    let gateway =
-        shop.gateway(&shadowed(", methods: [GET, POST], compare: {slower_by: 1m, noise: 100%}"), dark());
-    let mut client = gateway.client();
-    for _ in 0..5 {
-        client.post("/", "pay").send();
-    }
-    let report = gateway.compared(5);
-    assert_eq!((&report["twins"], shop.stable.count()), (&json!(0), 5));
-    client.get("/").send();
-    assert_eq!(gateway.compared(6)["twins"], 1);
-    assert_eq!(shop.stable.count(), 7);
-}
-
-#[test]
-fn what_is_redacted_is_recorded_nowhere() {
-    let shop = Shop::start();
-    let person = |name: &str| json!({"customer": {"email": format!("{name}@shop.test"), "card": {"no": name}}, "n": name});
-    shop.stable.answer(move |_| json_answer(person("ann")).header("location", "/ann"));
-    shop.canary.answer(move |_| json_answer(person("bob")).header("location", "/bob"));
-    let rules = ", redact: [/customer, 'header:location']";
-    let gateway = shop.gateway(&comparing(rules), dark());
-    gateway.get("/");
-    let report = gateway.compared(1);
-    let paths: Vec<_> = fields(&report["differences"]).into_iter().map(|(path, _)| path).collect();
-    assert_eq!(paths, ["/customer/card/no", "/customer/email", "/n", "header:location"], "they still count");
-    for field in report["differences"].as_array().expect("a list") {
-        let example = &field["examples"][0];
-        let told = field["path"] == "/n";
-        assert_eq!(
-            (example["original"].is_string(), example["shadow"].is_string()),
-            (told, told),
-            "{field:#}"
-        );
-    }
-    let texts = [
-        gateway.api("/api/v1/shadows").text(),
-        gateway.api("/api/v1/shadows/all/examples").text(),
-        gateway.stderr.text(),
-    ];
-    for secret in ["ann@", "bob@", "/ann", "/bob"] {
-        assert!(texts.iter().all(|text| !text.contains(secret)), "{secret} is told: {texts:#?}");
-    }
-}
-
-#[test]
-fn a_share_of_the_copies_is_compared() {
-    const COUNT: u64 = 300;
-    for (sample, from, to) in [("0%", 0, 0), ("50%", 100, 200), ("100%", COUNT, COUNT)] {
-        let shop = Shop::start();
-        let gateway = shop.gateway(&comparing(&format!(", sample: {sample}")), dark());
-        let mut client = gateway.client();
-        for _ in 0..COUNT {
-            client.get("/").send();
-        }
-        eventually("all are answered", || gateway.copies("answered") == COUNT as f64);
-        gateway.wait_until_settled();
-        let report = gateway.shadow();
-        let compared = report["compared"].as_u64().expect("a number");
-        assert!((from..=to).contains(&compared), "{compared} at {sample}");
-        assert_eq!((&report["uncompared"], &report["differing"]), (&json!({}), &json!(compared)));
-    }
-}
-
-#[test]
-fn a_slower_shadow_is_told_of() {
-    let shop = Shop::start();
-    shop.canary.answer(|_| Answer::new(200, "stable").after(Duration::from_millis(400)));
-    let gateway = shop.gateway(&shadowed(", compare: {slower_by: 100ms}"), dark());
-    let mut client = gateway.client();
-    for _ in 0..5 {
-        client.get("/").send();
-    }
-    let report = gateway.compared(5);
-    assert_eq!(fields(&report["differences"]), [("latency".to_owned(), "slower".to_owned())]);
-    let latency = &report["latency"];
-    assert!(latency["shadow"]["p50"].as_f64() >= Some(0.35), "{latency}");
-    assert!(latency["original"]["p50"].as_f64() < latency["shadow"]["p50"].as_f64(), "{latency}");
-    assert_eq!(latency["slower_by"], 0.1);
-    assert!(latency["slower"].as_f64() >= Some(0.8), "{latency}");
-    assert!(report["verdict"].as_str().is_some_and(|verdict| verdict.contains("slower")), "{report:#}");
 }
 
 #[test]
@@ -580,53 +318,57 @@ fn a_bomb_is_not_inflated() {
 }
 
 #[test]
-fn a_report_is_kept_while_flags_change_and_begun_anew_on_demand() {
+fn hints_before_an_answer_are_not_the_answer() {
     let shop = Shop::start();
-    let gateway = shop.gateway(&comparing(""), dark());
-    let mut client = gateway.client();
-    client.get("/").send();
-    let report = gateway.compared(1);
-    let before = gateway.revision();
-    gateway.replace_flags(json!({"v": opt_in(), "s": dark()["s"]}));
-    eventually("the flags changed", || gateway.revision() != before);
-    client.get("/").send();
-    assert_eq!(gateway.compared(2)["since"], report["since"], "the flags are not what is compared");
-
-    let reset = post(&gateway, "/api/v1/shadows/all/reset");
-    assert_eq!((reset.status, reset.body.len()), (204, 0), "{}", reset.text());
-    assert!(gateway.shadows().iter().all(|shadow| shadow["compared"] == 0 && shadow["sent"] == 0));
-    client.get("/").send();
-    let report = gateway.compared(1);
-    assert_eq!((&report["sent"], &report["differing"]), (&json!(1), &json!(1)));
+    let canary = RawUpstream::start(|stream| {
+        read_request(stream)?;
+        stream
+            .write_all(b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nstable")
+    });
+    let config = services(&format!("['{}']", shop.stable.address), &format!("['{}']", canary.address));
+    let gateway = Gateway::start(&(config + &comparing("")), dark());
+    assert_eq!(gateway.get("/").text(), "stable");
+    assert_eq!(gateway.compared(1)["equal"], 1);
 }
 
 #[test]
-fn a_route_that_is_not_there_is_a_problem_with_a_hint() {
+fn answers_that_are_hard_to_compare_are_compared_within_bounds() {
+    // Deep, wide, many alike, and all at once: whatever becomes of it, it is over soon.
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    let objects = |from: usize| -> String {
+        let rows: Vec<String> = (from..from + 6_000).map(|n| format!("{{\"a\":{n},\"b\":[{n}]}}")).collect();
+        format!("[{}]", rows.join(","))
+    };
+    let keys = |name: &str| -> String {
+        let keys: Vec<String> = (0..10_000).map(|n| format!("\"{name}{n}\":{n}")).collect();
+        format!("{{{}}}", keys.join(","))
+    };
+    let numbers = |from: usize| {
+        format!("[{}]", (from..from + 30_000).map(|n| n.to_string()).collect::<Vec<_>>().join(","))
+    };
+    let answers = [
+        (deep.clone(), deep[1..deep.len() - 1].to_owned()),
+        (objects(0), objects(3_000)),
+        (keys("a"), keys("b")),
+        (numbers(0), numbers(15_000)),
+        ("[[],".repeat(60) + "1" + &"]".repeat(60), "[[],".repeat(60) + "2" + &"]".repeat(60)),
+    ];
+    let count = answers.len() as u64;
     let shop = Shop::start();
-    let route = one_route("shadows: [{flag: s}],").replace("name: all", "name: checkout");
-    let gateway = shop.gateway(&route, dark());
-    for (method, target) in [
-        ("GET", "/api/v1/shadows/chekout"),
-        ("GET", "/api/v1/shadows/chekout/examples"),
-        ("POST", "/api/v1/shadows/chekout/reset"),
-    ] {
-        let response = Client::new(gateway.admin()).request(method, target).host("localhost").send();
-        assert_eq!(response.status, 404, "{target}: {}", response.text());
-        let detail = response.json()["detail"].as_str().expect("a sentence").to_owned();
-        assert!(detail.contains("did you mean `checkout`"), "{detail}");
+    let number = |request: &Recorded| request.target()[1..].parse::<usize>().expect("a number");
+    let (old, new): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+    shop.stable.answer(move |request| json_answer(&old[number(request)]));
+    shop.canary.answer(move |request| json_answer(&new[number(request)]));
+    let gateway = shop.gateway(&(comparing("") + "shadows: {max_fields: 20}\n"), dark());
+    for number in 0..count {
+        assert_eq!(gateway.get(&format!("/{number}")).status, 200);
     }
-    assert_eq!(gateway.api("/api/v1/shadows/checkout").status, 200);
-    assert_eq!(gateway.api("/api/v1/shadows/checkout/reset").status, 405);
-}
-
-#[test]
-fn nothing_to_tell_yet_is_told_too() {
-    let shop = Shop::start();
-    let gateway = shop.gateway(&comparing(", sample: 0%"), dark());
-    gateway.get("/");
-    eventually("it is answered", || gateway.copies("answered") == 1.0);
-    let report = gateway.shadow();
-    assert_eq!((&report["compared"], &report["latency"]), (&json!(0), &Value::Null));
-    let verdict = report["verdict"].as_str().expect("a sentence");
-    assert!(verdict.contains("canary") && !verdict.contains("differ"), "{verdict}");
+    let report = gateway.compared(count);
+    assert_eq!(report["differing"], count, "{report:#}");
+    let told = report["differences"].as_array().expect("a list").len();
+    assert!(told <= 20, "{told} fields are told apart");
+    assert!(report["other"].as_u64() > Some(0), "the rest is counted together: {}", report["other"]);
+    assert!(gateway.api("/api/v1/shadows").body.len() < 100_000, "a report is short");
+    gateway.wait_until_settled();
 }

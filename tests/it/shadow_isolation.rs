@@ -150,7 +150,7 @@ fn whatever_a_shadow_does_the_client_gets_its_answer_and_the_copy_is_counted() {
     let upstreams = HOSTILE.map(|(name, behaviour, _)| (name, RawUpstream::start(behaviour)));
     let (service, s) = hostile(&upstreams);
     let shop = services(&format!("['{}']", stable.address), &format!("['{DEAD}']"));
-    let shadow = "{flag: s, service: hostile, methods: [GET, POST], timeout: 1s, max_answer: 1MiB, \
+    let shadow = "{flag: s, service: hostile, methods: [GET, POST], timeout: 4s, max_answer: 256KiB, \
                   breaker: {failures: 1000, rest: 10s}, compare: {noise: 50%}}";
     let with = Gateway::start(
         &(shop.clone() + &service + &one_route(&format!("shadows: [{shadow}],"))),
@@ -414,4 +414,109 @@ fn a_configuration_without_shadows_has_none_to_tell_of() {
     gateway.get("/");
     assert_eq!(gateway.shadows(), Vec::<Value>::new());
     assert_eq!(gateway.metrics().sum("flagway_shadow_evaluations_total", &[]), 0.0);
+}
+
+#[test]
+fn a_shadow_of_another_protocol_or_behind_tls_can_do_no_more_harm() {
+    let stable = Upstream::start("stable");
+    for options in ["http: h2, ", "tls: {verify: false}, ", "http: h2, tls: {verify: false}, "] {
+        for (name, behaviour, _) in &HOSTILE[..15] {
+            let hostile = RawUpstream::start(*behaviour);
+            let config = services(&format!("['{}']", stable.address), &format!("['{}']", hostile.address))
+                .replace("canary: {", &format!("canary: {{{options}"))
+                + &shadowed(", timeout: 500ms, max_answer: 1MiB");
+            let gateway = Gateway::start(&config, dark());
+            assert_eq!(gateway.get("/").text(), "stable", "{name} {options}");
+            eventually(&format!("the copy to the one that {name} with {options} failed"), || {
+                ["connect", "timeout", "closed", "protocol"]
+                    .iter()
+                    .map(|why| gateway.copies(why))
+                    .sum::<f64>()
+                    == 1.0
+            });
+            gateway.wait_until_settled();
+        }
+    }
+}
+
+#[test]
+fn an_original_that_goes_on_for_ever_holds_nothing_for_its_shadow() {
+    let canary = Upstream::start("canary");
+    let stable = RawUpstream::start(|stream| {
+        say(
+            stream,
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+        )?;
+        loop {
+            stream.write_all(b"6\r\ndata: \r\n")?;
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let config = services(&format!("['{}']", stable.address), &format!("['{}']", canary.address))
+        + &shadowed(", timeout: 500ms");
+    let gateway = Gateway::start(&config, dark());
+    let mut client = TcpStream::connect(gateway.address("main")).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: shop.test\r\n\r\n").unwrap();
+    canary.wait_for(1);
+    eventually("its shadow waits no longer", || gateway.shadow()["uncompared"]["original"] == 1);
+    gateway.wait_until_settled();
+    // It still goes on.
+    let mut bytes = [0; 64];
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    for _ in 0..20 {
+        assert!(io::Read::read(&mut client, &mut bytes).unwrap() > 0);
+    }
+}
+
+#[test]
+fn a_shadow_can_be_taken_away_while_its_copies_hang() {
+    let shop = Shop::start();
+    shop.canary.answer(|_| Answer::hang());
+    let gateway = shop.gateway(&shadowed(", timeout: 2s"), dark());
+    let mut client = gateway.client();
+    for round in 1..=5 {
+        assert_eq!(client.get("/").send().text(), "stable");
+        shop.canary.wait_for(round);
+    }
+    let configuration = || gateway.api("/api/v1/snapshot").json()["config_hash"].clone();
+    let before = configuration();
+    gateway.replace_config(&shop.config(&one_route("")));
+    eventually("the shadow is gone", || configuration() != before);
+    assert_eq!(client.get("/").send().text(), "stable");
+    gateway.wait_until_settled();
+    assert_eq!((gateway.copies("sent"), gateway.copies("timeout"), shop.canary.count()), (5.0, 5.0, 5));
+}
+
+#[test]
+fn connections_that_a_shadow_closes_between_copies_are_no_failures() {
+    let shop = Shop::start();
+    shop.canary.answer(|_| Answer::new(200, "stable").then_close());
+    let gateway = shop.gateway(&shadowed(""), dark());
+    let mut client = gateway.client();
+    for round in 1..=30 {
+        client.get("/").send();
+        shop.canary.wait_for(round);
+        eventually("it is answered", || gateway.copies("answered") == round as f64);
+    }
+    assert_eq!((gateway.shadow()["failed"].clone(), gateway.dropped("breaker")), (json!({}), 0.0));
+}
+
+#[test]
+fn large_answers_are_read_to_their_end_and_held_by_nobody() {
+    let shop = Shop::start();
+    let large: Vec<u8> = (0..5_000_000_u32).map(|byte| (byte * 7) as u8).collect();
+    let answer = Answer::new(200, &large);
+    for upstream in [&shop.stable, &shop.canary] {
+        let answer = answer.clone();
+        upstream.answer(move |_| answer.clone());
+    }
+    // There is no room for one of them.
+    let rest = shadowed(", compare: {slower_by: 1m}") + "shadows: {max_bytes: 1MiB}\n";
+    let gateway = shop.gateway(&rest, dark());
+    for _ in 0..3 {
+        assert!(gateway.get("/").body == large, "the client has all of it");
+    }
+    let report = gateway.compared(3);
+    assert_eq!((&report["equal"], &report["answered"]), (&json!(3), &json!(3)), "{report:#}");
+    gateway.wait_until_settled();
 }

@@ -1,22 +1,13 @@
-//! Shadows: who gets a copy of what, and how a copy differs from its original.
+//! Shadows: which requests are copied, to whom, and that nobody else notices.
 
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Authority, DEAD, Fields, Gateway, H2Body, H2cUpstream, Recorded, Response, Shop, Upstream,
-    always, changes, dark, eventually, flag, h2_request, one_route, opt_in, services, shadowed, split,
-    versions,
+    Answer, DEAD, Fields, Gateway, Response, Shop, Upstream, always, changes, dark, eventually, flag,
+    one_route, opt_in, original_and_copy, services, shadowed, split, versions,
 };
 
 const NAVIGATION: (&str, &str) = ("sec-fetch-mode", "navigate");
-
-/// The latest request of each version, once the canary has `count` of them.
-#[track_caller]
-fn pair(shop: &Shop, count: usize) -> (Recorded, Recorded) {
-    let copy = shop.canary.wait_for(count).pop().expect("a copy");
-    assert_eq!(shop.canary.count(), count, "one copy a request");
-    (shop.stable.last(), copy)
-}
 
 /// What a client sees, but for the time.
 fn seen(response: &Response) -> (u16, Vec<(String, String)>, String) {
@@ -30,25 +21,12 @@ fn the_value_of_a_flag_names_the_version_that_gets_a_copy() {
     let gateway = shop.gateway(&shadowed(""), dark());
     let response = gateway.get_with("/cart?a=b%20c&&", &[("X-Odd", "1"), ("x-odd", "2"), ("cookie", "a=b")]);
     assert_eq!((response.status, response.text()), (200, "stable".to_owned()));
-    let (original, copy) = pair(&shop, 1);
+    let (original, copy) = original_and_copy(&shop, 1);
     let (gone, new) = changes(&original, &copy);
     assert_eq!(gone, ["x-flag-v: stable"]);
     assert_eq!(new, ["x-flag-v: canary", "x-flagway-shadow: canary"]);
     assert!(copy.header("x-request-id").is_some(), "its original's: {}", copy.text());
     assert_eq!(shop.stable.count(), 1);
-}
-
-#[test]
-fn every_form_of_a_decision_tells_the_truth_on_a_copy() {
-    let shop = Shop::start();
-    let gateway = shop.gateway(&(shadowed("") + "injection: {as: [headers, dictionary, baggage]}\n"), dark());
-    gateway.get("/");
-    let (original, copy) = pair(&shop, 1);
-    let dictionary =
-        |request: &Recorded| request.header("flag-decisions").expect("told").replace(' ', "").to_lowercase();
-    let (original, copy) = (dictionary(&original), dictionary(&copy));
-    assert!(!original.contains("shadow"), "{original}");
-    assert!(copy.contains("served=\"canary\"") && copy.contains("why=shadow"), "{copy}");
 }
 
 #[test]
@@ -148,7 +126,7 @@ fn each_shadow_of_a_route_gets_its_own_copy() {
     let flags = json!({"v": versions(Value::Null), "s": always("canary"), "t": always("v2")});
     let gateway = Gateway::start(&config, flags);
     assert_eq!(gateway.get("/a").text(), "stable");
-    let (original, copy) = pair(&shop, 1);
+    let (original, copy) = original_and_copy(&shop, 1);
     assert_eq!(changes(&original, &copy).1, ["x-flag-v: canary", "x-flagway-shadow: canary"]);
     let copy = next.wait_for(1).remove(0);
     let (gone, new) = changes(&original, &copy);
@@ -167,267 +145,6 @@ fn a_version_gets_no_copy_of_what_it_serves() {
     assert_eq!(gateway.get_with("/", &[("x-canary", "never")]).text(), "stable");
     shop.canary.wait_for(2);
     assert_eq!((shop.canary.count(), shop.stable.count()), (2, 1));
-}
-
-#[test]
-fn configured_changes_touch_the_copy_alone() {
-    let sent: Fields<'_> = &[
-        ("authorization", "Bearer secret"),
-        ("proxy-authorization", "Basic secret"),
-        ("cookie", "a=b"),
-        ("x-drop", "1"),
-        ("x-keep", "1"),
-    ];
-    // Options, what is gone and what is new besides the decision and the mark.
-    let table: [(&str, &[&str], &[&str]); 6] = [
-        (", credentials: keep, cookies: keep", &[], &[]),
-        (", credentials: drop", &["authorization: Bearer secret", "proxy-authorization: Basic secret"], &[]),
-        (", cookies: drop", &["cookie: a=b"], &[]),
-        (", host: 'next.internal:81'", &["host: shop.test"], &["host: next.internal:81"]),
-        (
-            ", request_headers: {rename: {authorization: x-original-authorization}, remove: [x-drop], set: {x-keep: '2'}, add: {x-new: '3'}}",
-            &["authorization: Bearer secret", "x-drop: 1", "x-keep: 1"],
-            &["x-keep: 2", "x-new: 3", "x-original-authorization: Bearer secret"],
-        ),
-        (
-            ", credentials: drop, request_headers: {set: {authorization: Bearer test}}",
-            &["authorization: Bearer secret", "proxy-authorization: Basic secret"],
-            &["authorization: Bearer test"],
-        ),
-    ];
-    for (options, gone, new) in table {
-        let shop = Shop::start();
-        let gateway = shop.gateway(&shadowed(options), dark());
-        gateway.get_with("/", sent);
-        let (original, copy) = pair(&shop, 1);
-        for (name, value) in sent.iter().filter(|(name, _)| *name != "proxy-authorization") {
-            assert_eq!(original.header(name).as_deref(), Some(*value), "the original keeps {name}");
-        }
-        let passed = |line: &&&str| original.text().to_lowercase().contains(&line.to_lowercase());
-        let mut gone: Vec<&str> = gone.iter().filter(passed).copied().collect();
-        gone.push("x-flag-v: stable");
-        gone.sort_unstable();
-        let mut new = [new, &["x-flag-v: canary", "x-flagway-shadow: canary"]].concat();
-        new.sort_unstable();
-        assert_eq!(changes(&original, &copy), (texts(&gone), texts(&new)), "{options}");
-    }
-}
-
-fn texts(lines: &[&str]) -> Vec<String> {
-    lines.iter().map(|line| (*line).to_owned()).collect()
-}
-
-#[test]
-fn a_client_cannot_forge_the_mark() {
-    let shop = Shop::start();
-    let gateway = shop.gateway(&shadowed(""), dark());
-    gateway.get_with("/", &[("x-flagway-shadow", "me"), ("X_Flagway_Shadow", "me")]);
-    let (original, copy) = pair(&shop, 1);
-    assert_eq!(original.starting("x-flagway"), []);
-    assert_eq!(copy.header("x-flagway-shadow").as_deref(), Some("canary"));
-    assert!(!copy.text().contains("me\r\n"), "{}", copy.text());
-}
-
-#[test]
-fn what_changes_something_is_not_copied_unless_that_is_declared_safe() {
-    let key: Fields<'_> = &[("idempotency-key", "k1")];
-    // Options, method, fields; whether there is a copy.
-    let table: [(&str, &str, Fields<'_>, bool); 15] = [
-        ("", "GET", &[], true),
-        ("", "HEAD", &[], true),
-        ("", "OPTIONS", &[], true),
-        ("", "POST", &[], false),
-        ("", "PUT", &[], false),
-        ("", "DELETE", key, false),
-        (", methods: [POST]", "POST", &[], true),
-        (", methods: [POST]", "PUT", &[], false),
-        (", methods: [POST]", "GET", &[], false),
-        (", writes: {keyed_by: idempotency-key}", "POST", &[], false),
-        (", writes: {keyed_by: Idempotency-Key}", "POST", key, true),
-        (", writes: {keyed_by: idempotency-key}", "GET", &[], true),
-        (", writes: {dry_run: {x-dry-run: '1'}}", "POST", &[], true),
-        (", writes: {dry_run: {x-dry-run: '1'}}", "DELETE", &[], true),
-        (", methods: [POST], writes: {keyed_by: idempotency-key}", "POST", &[], true),
-    ];
-    for (options, method, fields, copied) in table {
-        let what = format!("{method}{options} {fields:?}");
-        let shop = Shop::start();
-        let gateway = shop.gateway(&shadowed(options), dark());
-        let mut client = gateway.client();
-        let mut request = client.request(method, "/");
-        for (name, value) in fields {
-            request = request.header(name, value);
-        }
-        if matches!(method, "POST" | "PUT") {
-            request = request.body("buy");
-        }
-        assert_eq!(request.send().status, 200, "{what}");
-        if copied {
-            let (original, copy) = pair(&shop, 1);
-            let (gone, mut new) = changes(&original, &copy);
-            assert_eq!(gone, ["x-flag-v: stable"], "{what}");
-            if options.contains("dry_run") {
-                assert_eq!(new.remove(0), "x-dry-run: 1", "{what}");
-                assert_eq!(original.header("x-dry-run"), None, "the original is no trial");
-            }
-            assert_eq!(new, ["x-flag-v: canary", "x-flagway-shadow: canary"], "{what}");
-        } else {
-            gateway.wait_for_drops("method", 1);
-            assert_eq!((gateway.copies("sent"), shop.canary.count()), (0.0, 0), "{what}");
-        }
-    }
-}
-
-#[test]
-fn a_read_that_needs_no_trial_is_copied_as_it_is() {
-    let shop = Shop::start();
-    let gateway = shop.gateway(&shadowed(", writes: {dry_run: {x-dry-run: '1'}}"), dark());
-    gateway.get("/");
-    let (original, copy) = pair(&shop, 1);
-    let extra = changes(&original, &copy).1;
-    assert_eq!(extra.last().map(String::as_str), Some("x-flagway-shadow: canary"), "{extra:?}");
-}
-
-#[test]
-fn a_body_arrives_whole_whatever_its_framing() {
-    let shop = Shop::start();
-    let gateway = shop.gateway(&shadowed(", methods: [POST]"), dark());
-    let large: Vec<u8> = (0..250_000_u32).map(|byte| (byte * 7) as u8).collect();
-    let mut client = gateway.client();
-    let bodies: [&[u8]; 4] = [b"", b"x", b"a=1&b=2", &large];
-    let mut count = 0;
-    for body in bodies {
-        for chunked in [false, true] {
-            // An empty chunk would be the last one.
-            if chunked && body.is_empty() {
-                continue;
-            }
-            let request = client.post("/pay", body);
-            let request = if chunked { request.chunked() } else { request };
-            assert_eq!(request.send().text(), "stable");
-            count += 1;
-            let (original, copy) = pair(&shop, count);
-            assert!(original.body == body, "the original has its body");
-            let (gone, new) = changes(&original, &copy);
-            let framing = chunked.then_some("transfer-encoding: chunked");
-            let expected: Vec<&str> = framing.into_iter().chain(["x-flag-v: stable"]).collect();
-            assert_eq!(gone, expected, "{} bytes", body.len());
-            let length = chunked.then(|| format!("content-length: {}\n", body.len())).unwrap_or_default();
-            assert_eq!(new.join("\n"), format!("{length}x-flag-v: canary\nx-flagway-shadow: canary"));
-        }
-    }
-    gateway.wait_until_settled();
-}
-
-#[test]
-fn a_request_that_waits_for_the_go_ahead_is_copied_without_that() {
-    let shop = Shop::start();
-    let gateway = shop.gateway(&shadowed(", methods: [POST]"), dark());
-    let mut client = gateway.client();
-    assert_eq!(client.post("/", "body").header("expect", "100-continue").send().text(), "stable");
-    let (original, copy) = pair(&shop, 1);
-    assert_eq!(copy.all("expect"), [""; 0]);
-    assert_eq!((&*original.body, &*copy.body), (&b"body"[..], &b"body"[..]));
-    assert_eq!(copy.header("content-length").as_deref(), Some("4"));
-}
-
-#[test]
-fn an_upgrade_is_never_copied() {
-    let shop = Shop::start();
-    let gateway = shop.gateway(&shadowed(", methods: [GET, POST]"), dark());
-    let response = gateway.get_with("/", &[("connection", "upgrade"), ("upgrade", "websocket")]);
-    assert_eq!(response.status, 200);
-    gateway.wait_for_drops("upgrade", 1);
-    assert_eq!((gateway.copies("sent"), shop.canary.count()), (0.0, 0));
-}
-
-#[test]
-fn a_body_over_the_cap_is_dropped_whole_and_reaches_its_own_version() {
-    let shop = Shop::start();
-    let gateway = shop.gateway(&shadowed(", methods: [POST], max_body: 64KiB"), dark());
-    let body: Vec<u8> = (0..65_537_u32).map(|byte| byte as u8).collect();
-    let mut client = gateway.client();
-    assert_eq!(client.post("/", &body).send().text(), "stable");
-    assert_eq!(client.post("/", &body).chunked().send().text(), "stable");
-    gateway.wait_for_drops("body_too_large", 2);
-    assert!(shop.stable.requests().iter().all(|request| request.body == body), "the originals are whole");
-    assert_eq!(client.post("/", &body[..65_536]).send().text(), "stable");
-    let (original, copy) = pair(&shop, 1);
-    assert!(original.body == copy.body && copy.body.len() == 65_536, "what just fits is copied");
-    gateway.wait_until_settled();
-}
-
-#[test]
-fn http_2_requests_are_copied_with_every_kind_of_body() {
-    let (authority, shop) = (Authority::new(), Shop::start());
-    let issued = authority.issue(&["shop.test"]);
-    let rest = shadowed(", methods: [GET, POST]")
-        + "listeners: [{name: main, bind: '127.0.0.1:0', tls: {certificates: [{cert: s.pem, key: s.key}]}}]\n";
-    let setup = shop.setup(&rest, dark()).file("s.pem", &issued.cert).file("s.key", &issued.key);
-    let gateway = setup.start();
-    let table = [
-        ("GET", H2Body::None, ""),
-        ("POST", H2Body::None, ""),
-        ("POST", H2Body::Pieces(&[]), ""),
-        ("POST", H2Body::Pieces(&["one ", "and ", "two"]), "one and two"),
-        ("POST", H2Body::Trailed(&["with ", "trailers"]), "with trailers"),
-        ("GET", H2Body::Trailed(&[]), ""),
-    ];
-    for (count, (method, body, whole)) in table.into_iter().enumerate() {
-        let request = http::Request::builder().method(method).uri("https://shop.test/a?b").header("x-a", "1");
-        let answer = h2_request(gateway.address("main"), "shop.test", &authority.client(), request, body);
-        assert_eq!(answer, (http::StatusCode::OK, b"stable".to_vec()), "{method} {body:?}");
-        let (original, copy) = pair(&shop, count + 1);
-        let (_, new) = changes(&original, &copy);
-        assert_eq!(copy.body, whole.as_bytes(), "{method} {body:?}");
-        assert_eq!(copy.header("transfer-encoding"), None, "{method} {body:?}");
-        assert!(new.contains(&"x-flagway-shadow: canary".to_owned()), "{new:?}");
-    }
-}
-
-#[test]
-fn a_shadow_can_speak_http_2() {
-    let (stable, canary) = (Upstream::start("stable"), H2cUpstream::start("canary"));
-    let config = services(&format!("['{}']", stable.address), &format!("['{}']", canary.address))
-        .replace("canary: {", "canary: {http: h2, ")
-        + &shadowed(", methods: [GET, POST]");
-    let gateway = Gateway::start(&config, dark());
-    let mut client = gateway.client();
-    assert_eq!(client.get("/a?b=c").send().text(), "stable");
-    assert_eq!(client.post("/d", "body").send().text(), "stable");
-    assert_eq!(client.post("/e", "chunks").chunked().send().text(), "stable");
-    eventually("the copies are answered", || gateway.copies("answered") == 3.0);
-    let mut copies = canary.requests();
-    copies.sort_by_key(Recorded::target);
-    let told: Vec<_> = copies.iter().map(|copy| (copy.target(), copy.body.clone())).collect();
-    let expected = [("/a?b=c", ""), ("/d", "body"), ("/e", "chunks")];
-    assert_eq!(told, expected.map(|(target, body)| (target.to_owned(), body.as_bytes().to_vec())));
-    for copy in &copies {
-        assert_eq!(copy.header("x-flagway-shadow").as_deref(), Some("canary"), "{}", copy.text());
-        assert_eq!(copy.header("x-flag-v").as_deref(), Some("canary"));
-    }
-    assert!(canary.connections() <= 3, "{} connections", canary.connections());
-}
-
-#[test]
-fn connections_to_a_shadow_are_kept_and_are_its_own() {
-    let shop = Shop::start();
-    let gateway = shop.gateway(&shadowed(""), json!({"v": opt_in(), "s": always("canary")}));
-    let mut client = gateway.client();
-    for round in 0..20 {
-        let who = if round % 2 == 0 { "always" } else { "never" };
-        client.get("/").header("x-canary", who).send();
-        shop.canary.wait_for(round + 1);
-    }
-    let of = |shadow: bool| -> std::collections::BTreeSet<usize> {
-        let requests = shop.canary.requests().into_iter();
-        requests
-            .filter(|request| request.header("x-flagway-shadow").is_some() == shadow)
-            .map(|request| request.connection)
-            .collect()
-    };
-    assert!(of(true).is_disjoint(&of(false)), "{:?} and {:?}", of(true), of(false));
-    assert!(of(true).len() <= 3, "{} connections for 10 copies", of(true).len());
 }
 
 #[test]
@@ -587,7 +304,7 @@ fn whoever_has_no_key_is_in_no_sample() {
     let gateway = shop.gateway(&rest, json!({"v": opt_in(), "s": s}));
     assert_eq!(gateway.get("/").text(), "stable");
     assert_eq!(gateway.get_with("/", &[("cookie", "uid=ann")]).text(), "stable");
-    let (_, copy) = pair(&shop, 1);
+    let (_, copy) = original_and_copy(&shop, 1);
     assert_eq!(copy.header("cookie").as_deref(), Some("uid=ann"));
     assert_eq!(gateway.copies("sent"), 1.0);
 }

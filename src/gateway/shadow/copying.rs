@@ -147,7 +147,12 @@ impl Copying {
 
     /// A piece of the original's answer.
     pub fn answer_piece(&mut self, piece: &Bytes) {
-        if let Some(keeping) = &mut self.original.keeping {
+        let Original { waiting, keeping, .. } = &mut self.original;
+        // An answer that goes on is not kept for shadows that have waited long enough.
+        if waiting.iter().all(oneshot::Sender::is_closed) {
+            *keeping = None;
+        }
+        if let Some(keeping) = keeping {
             keeping.push(piece);
         }
     }

@@ -33,7 +33,7 @@ pub use lines::Lines;
 pub use message::{Recorded, lines as field_lines};
 pub use prometheus::Metrics;
 pub use raw::{RawUpstream, read_request};
-pub use shadow::{always, changes, dark, shadowed};
+pub use shadow::{always, changes, comparing, dark, json_answer, named, original_and_copy, shadowed};
 pub use shop::{Shop, one_route, opt_in, services, versions};
 pub use tls::Authority;
 pub use upstream::{Answer, Upstream};

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::flags::flag;
 use super::gateway::Gateway;
 use super::message::Recorded;
-use super::shop::{one_route, versions};
+use super::shop::{Shop, one_route, versions};
+use super::upstream::Answer;
 use super::wait::eventually;
 
 /// Stable serves everyone, and every request is copied to the canary.
@@ -52,6 +53,32 @@ pub fn changes(original: &Recorded, copy: &Recorded) -> (Vec<String>, Vec<String
         None => line,
     };
     (gone.into_iter().map(lower).collect(), new.into_iter().map(lower).collect())
+}
+
+/// The latest request of each version, once the canary has `count` of them.
+#[track_caller]
+pub fn original_and_copy(shop: &Shop, count: usize) -> (Recorded, Recorded) {
+    let copy = shop.canary.wait_for(count).pop().expect("a copy");
+    assert_eq!(shop.canary.count(), count, "one copy a request");
+    (shop.stable.last(), copy)
+}
+
+/// A shadow whose answers are compared under these rules; each with a comma in front. Only where it says so is slow a difference.
+pub fn comparing(rules: &str) -> String {
+    shadowed(&format!(", compare: {{slower_by: 1m{rules}}}"))
+}
+
+pub fn json_answer(body: impl ToString) -> Answer {
+    Answer::new(200, body.to_string()).header("content-type", "application/json")
+}
+
+/// Paths and kinds of a list of fields, in order of the paths.
+pub fn named(list: &Value) -> Vec<(String, String)> {
+    let text = |field: &Value, key: &str| field[key].as_str().expect("a text").to_owned();
+    let list = list.as_array().expect("a list of fields");
+    let mut fields: Vec<_> = list.iter().map(|field| (text(field, "path"), text(field, "kind"))).collect();
+    fields.sort();
+    fields
 }
 
 impl Gateway {
