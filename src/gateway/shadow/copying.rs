@@ -17,8 +17,8 @@ use super::kept::{Keeping, Wish};
 use super::line::Line;
 use crate::compare::{Dropped, Uncompared};
 use crate::config::service::{ServiceId, VersionId};
-use crate::config::shadow::{SafeWrites, ShadowRule};
-use crate::decide::Decision;
+use crate::config::shadow::ShadowRule;
+use crate::decide::{Decision, may_copy};
 use crate::gateway::Live;
 use crate::route::RouteId;
 
@@ -193,7 +193,7 @@ impl Copying {
                 let (sender, receiver) = oneshot::channel();
                 self.original.waiting.push(sender);
                 if let Some(rule) = request.rule(shadow) {
-                    self.original.wish.add(&rule.compare);
+                    self.original.wish.add(rule);
                 }
                 receiver
             });
@@ -250,11 +250,8 @@ fn refusal(rule: &ShadowRule, method: &Method, fields: &HeaderMap, upgrade: bool
     if upgrade || *method == Method::CONNECT {
         return Some(Dropped::Upgrade);
     }
-    let safe = rule.methods.contains(method)
-        || match &rule.writes {
-            Some(SafeWrites::KeyedBy(name)) => fields.contains_key(name),
-            Some(SafeWrites::DryRun(_)) => true,
-            None => false,
-        };
-    (!safe).then_some(Dropped::Method)
+    (!may_copy(rule, method, fields)).then_some(Dropped::Method)
 }
+
+#[cfg(test)]
+mod tests;

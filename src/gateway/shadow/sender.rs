@@ -46,6 +46,11 @@ impl Sender {
         Sender { connector: LazyLock::new(|| Connector::new(Some(ConnectorOptions::new(POOLED)))) }
     }
 
+    /// Makes what otherwise the first copy would wait for.
+    pub fn prepare(&self) {
+        LazyLock::force(&self.connector);
+    }
+
     /// Sends it. `keep` is told the answer's head and how long it took, and says what is kept.
     pub async fn send<K>(&self, errand: Errand<'_>, keep: K) -> Result<Option<Keeping>, Failed>
     where
