@@ -16,7 +16,7 @@ DENY = cargo-deny@0.20.2
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The dev profile: it builds in a third of the time of a release with fat LTO, and its dependencies are optimised, so that the
 # demo answers as quickly as anyone can type. Figures come from `make release` and `make bench`.
@@ -36,13 +36,18 @@ lint: setup-lint ## Check format, clippy and rustdoc; a warning is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 
 .PHONY: bench
-bench: setup-run ## Time deciding and building snapshots (criterion)
-	$(CARGO) bench --locked --bench decide --bench publish
+bench: setup-run ## Time deciding, building snapshots and comparing answers (criterion)
+	$(CARGO) bench --locked --bench decide --bench publish --bench compare
 
 .PHONY: cost
 cost: setup-run ## Count the gateway's instructions per request, with and without flags (callgrind)
 	@.ci/setup valgrind=valgrind kill=procps
 	$(CARGO) bench --locked --bench cost
+
+.PHONY: bench-shadow
+bench-shadow: setup-run ## Measure what shadows cost a client and the CPU, beside nginx's mirror
+	@.ci/setup nginx=nginx kill=procps
+	$(CARGO) bench --locked --bench shadow
 
 .PHONY: release
 release: setup-run ## Build target/release/flagway: fat LTO, one codegen unit, minutes

@@ -19,6 +19,8 @@ use crate::config::route::Action;
 use crate::gateway::Live;
 use crate::gateway::live::Published;
 use crate::gateway::shadow::Line;
+use crate::route::RouteId;
+use crate::snapshot::{ShadowPlan, Snapshot};
 
 /// Shadows, in the order of routes and of the shadows in them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,11 +30,11 @@ pub struct Shadows {
 }
 
 impl Shadows {
-    /// Every one that counted anything, and those of a service's default version: a shadow that is configured is seen, copies or not.
+    /// Every one that counted anything, and those that a flag may ask for of what the default version serves: a shadow that is
+    /// configured is seen, copies or not.
     pub fn of(live: &Live, route: Option<&str>) -> Shadows {
         let reports = lines(live, route).map(|line| line.ledger().report(line.is_resting()));
-        let is_told =
-            |report: &ShadowReport| has_counted(report) || is_expected(&live.snapshot.config, report);
+        let is_told = |report: &ShadowReport| has_counted(report) || is_expected(&live.snapshot, report);
         Shadows { shadows: reports.filter(is_told).collect() }
     }
 }
@@ -101,11 +103,176 @@ fn has_counted(report: &ShadowReport) -> bool {
     report.sent + report.answered + report.compared + by_reason.sum::<u64>() > 0
 }
 
-/// Whether the originals are those of the version that serves when nobody says otherwise, and the copies are not.
-fn is_expected(config: &Config, report: &ShadowReport) -> bool {
-    let route = config.routes.iter().find(|route| *route.name == report.route);
-    let Some(Action::Forward(forward)) = route.map(|route| &route.action) else { return false };
-    let service = config.service(forward.service);
-    let is_itself = report.version == report.original && *service.name == report.service;
-    *config.version(forward.service, service.default).name == report.original && !is_itself
+/// Whether the originals are those of the version that serves when nobody says otherwise, and a variant of the flag names the copies'.
+fn is_expected(snapshot: &Snapshot, report: &ShadowReport) -> bool {
+    let config = &snapshot.config;
+    let Some(route) = config.routes.iter().position(|route| *route.name == report.route) else {
+        return false;
+    };
+    let plan = snapshot.plan(RouteId(route));
+    let Some(forward) = &plan.forward else { return false };
+    let is_named = |shadow: &ShadowPlan| {
+        let mut named = shadow.by_variant.iter().filter_map(|version| version.ok().flatten());
+        *shadow.flag.key == report.flag
+            && *config.service(shadow.service).name == report.service
+            && named.any(|version| *config.version(shadow.service, version).name == report.version)
+    };
+    *config.version(forward.service, forward.default).name == report.original
+        && plan.shadows.iter().any(is_named)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use arc_swap::ArcSwap;
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::admin::api;
+    use crate::compare::{Comparison, Difference, Dropped, Kind, Observation};
+    use crate::source::Status;
+    use crate::telemetry::Metrics;
+
+    const CONFIG: &str = r#"
+listeners: [{bind: "127.0.0.1:8080"}]
+flags: {sources: [{file: flags.json}]}
+services:
+  shop:
+    default: stable
+    versions:
+      stable: {endpoints: ["127.0.0.1:1"]}
+      v2: {endpoints: ["127.0.0.1:1"]}
+      v3: {endpoints: ["127.0.0.1:1"]}
+routes:
+  - {name: checkout, match: {path_prefix: /checkout}, service: shop, shadows: [{flag: copy}]}
+  - {name: search, match: {path_prefix: /search}, service: shop}
+  - {name: robots, match: {path: /robots.txt}, respond: {status: 204}}
+"#;
+    const FLAGS: &str = r#"{"flags": {"copy": {"state": "ENABLED", "variants": {"v2": "v2", "none": "none"},
+        "defaultVariant": "v2"}}}"#;
+
+    fn live() -> Published {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("flagway.yaml"), CONFIG).unwrap();
+        std::fs::write(folder.path().join("flags.json"), FLAGS).unwrap();
+        let checked = crate::source::check(&folder.path().join("flagway.yaml")).expect("they are good");
+        Arc::new(ArcSwap::from_pointee(Live::new(checked.snapshot, &Metrics::new(100), None)))
+    }
+
+    async fn ask(live: &Published, method: &str, path: &str, token: Option<&str>) -> (u16, String, String) {
+        let router = api::router(Arc::clone(live), Arc::new(Status::default()), token.map(str::to_owned));
+        let request = Request::builder().method(method).uri(path).header("host", "localhost:9901");
+        let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, kind.unwrap_or_default(), String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn told(live: &Published, path: &str) -> Vec<ShadowReport> {
+        let (status, kind, body) = ask(live, "GET", path, None).await;
+        assert_eq!((status, &*kind), (200, "application/json"), "{body}");
+        serde_json::from_str::<Shadows>(&body).unwrap().shadows
+    }
+
+    fn ledger(live: &Published, original: &str, version: &str, work: impl Fn(&crate::compare::Ledger)) {
+        let live = live.load();
+        let of = |line: &&Arc<Line>| {
+            let subject = line.ledger().subject();
+            subject.original == original && subject.version == version
+        };
+        work(live.shadows.lines().find(of).expect("there is such a line").ledger());
+    }
+
+    fn observation(path: &str) -> Observation {
+        let difference = Difference {
+            path: path.to_owned(),
+            at: path.to_owned(),
+            kind: Kind::Changed,
+            original: Some("1".to_owned()),
+            other: Some("2".to_owned()),
+        };
+        Observation {
+            shadow: Comparison { differences: vec![difference] },
+            twin: None,
+            waited: (Duration::from_millis(1), Duration::from_millis(2)),
+            at: UNIX_EPOCH,
+            request_id: "r1".to_owned(),
+            method: "GET".to_owned(),
+            path: "/checkout".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shadow_without_traffic_is_told_and_what_nobody_asks_for_is_not() {
+        let live = live();
+        let all = told(&live, "/api/v1/shadows").await;
+        let pairs = |all: &[ShadowReport]| -> Vec<(String, String, u64)> {
+            all.iter().map(|one| (one.original.clone(), one.version.clone(), one.compared)).collect()
+        };
+        assert_eq!(pairs(&all), [("stable".to_owned(), "v2".to_owned(), 0)]);
+        assert!(!all[0].verdict.is_empty());
+
+        ledger(&live, "v3", "v2", |ledger| ledger.dropped(Dropped::Queue));
+        ledger(&live, "stable", "v2", |ledger| ledger.observe(observation("/total")));
+        let of_route = told(&live, "/api/v1/shadows/checkout").await;
+        let expected = [("stable".to_owned(), "v2".to_owned(), 1), ("v3".to_owned(), "v2".to_owned(), 0)];
+        assert_eq!(pairs(&of_route), expected);
+        assert_eq!(of_route[0].differences[0].path, "/total");
+        assert_eq!(of_route[1].dropped["queue"], 1);
+        assert_eq!(told(&live, "/api/v1/shadows").await, of_route);
+    }
+
+    #[tokio::test]
+    async fn examples_are_lines_of_json_until_a_reset_forgets_them() {
+        let live = live();
+        ledger(&live, "stable", "v2", |ledger| {
+            ledger.sent();
+            ledger.observe(observation("/total"));
+            ledger.observe(observation("/tax"));
+        });
+        let path = "/api/v1/shadows/checkout/examples";
+        let (status, kind, body) = ask(&live, "GET", path, None).await;
+        assert_eq!((status, &*kind), (200, "application/jsonl"));
+        let lines: Vec<serde_json::Value> =
+            body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2, "{body}");
+        assert!(lines.iter().all(|line| line["original"] == "1" && line["shadow"] == "2"), "{body}");
+
+        let reset = ask(&live, "POST", "/api/v1/shadows/checkout/reset", None).await;
+        assert_eq!(reset, (204, String::new(), String::new()));
+        assert_eq!(ask(&live, "GET", path, None).await.2, "");
+        assert_eq!(told(&live, "/api/v1/shadows").await[0].compared, 0);
+    }
+
+    #[tokio::test]
+    async fn what_has_no_shadow_is_a_problem_that_says_so() {
+        let live = live();
+        let cases = [
+            ("GET", "/api/v1/shadows/checkou", 404, "did you mean `checkout`?"),
+            ("GET", "/api/v1/shadows/nothing/examples", 404, "there is no route `nothing`"),
+            ("GET", "/api/v1/shadows/search", 404, "the route `search` has no shadow"),
+            ("POST", "/api/v1/shadows/robots/reset", 404, "the route `robots` has no shadow"),
+            ("POST", "/api/v1/shadows", 405, "GET"),
+            ("GET", "/api/v1/shadows/checkout/reset", 405, "POST"),
+        ];
+        for (method, path, expected, words) in cases {
+            let (status, kind, body) = ask(&live, method, path, None).await;
+            assert_eq!((status, &*kind), (expected, "application/problem+json"), "{method} {path}");
+            assert!(body.contains(words), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_told_or_forgotten_without_the_token() {
+        let live = live();
+        ledger(&live, "stable", "v2", |ledger| ledger.observe(observation("/total")));
+        for (method, path) in [("GET", "/api/v1/shadows"), ("POST", "/api/v1/shadows/checkout/reset")] {
+            assert_eq!(ask(&live, method, path, Some("secret")).await.0, 401, "{path}");
+        }
+        assert_eq!(told(&live, "/api/v1/shadows").await[0].compared, 1);
+    }
 }

@@ -116,11 +116,13 @@ impl Report {
         if self.watch {
             return watch::watch(told, ask);
         }
-        let text = match self.json {
-            true => serde_json::to_string_pretty(&told).map_err(|error| error.to_string())? + "\n",
-            false => return Ok(output::print(&render::render(&told.shadows))),
-        };
-        output::print(&output::text::json(&text));
+        output::print(&match self.json {
+            true => {
+                let text = serde_json::to_string_pretty(&told).map_err(|error| error.to_string())?;
+                output::text::json(&text) + "\n"
+            }
+            false => render::render(&told.shadows),
+        });
         Ok(())
     }
 }

@@ -4,7 +4,9 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use crate::support::{DEAD, Gateway, Setup, flag, flagway, one_route, opt_in, services, split, versions};
+use crate::support::{
+    DEAD, Gateway, Setup, command, flag, flagway, one_route, opt_in, services, split, versions,
+};
 
 const BY_USER: &str = "context: {targeting_key: [{cookie: uid}]}\n";
 
@@ -106,13 +108,20 @@ fn a_missing_configuration_is_named() {
 #[test]
 fn a_wrong_command_line_exits_with_2() {
     let empty = tempfile::tempdir().unwrap();
-    for wrong in
-        [&["rum"][..], &["run", "--no-such"], &["schema"], &["schema", "routes"], &["check", "a", "b"]]
-    {
+    for wrong in [
+        &["rum"][..],
+        &["run", "--no-such"],
+        &["schema"],
+        &["schema", "routes"],
+        &["check", "a", "b"],
+        &["shadow"],
+        &["shadow", "reset"],
+        &["shadow", "report", "--json", "--watch"],
+    ] {
         flagway(empty.path(), wrong).failed_with(2);
     }
     let help = flagway(empty.path(), &["--help"]).succeeded().stdout;
-    in_order(&help, &["run", "check", "explain", "demo", "schema", "health", "completions"]);
+    in_order(&help, &["run", "check", "explain", "shadow", "demo", "schema", "health", "completions"]);
 }
 
 #[test]
@@ -198,6 +207,14 @@ fn explain_asks_a_running_gateway() {
         flagway(&gateway.path(""), &["explain", "--gateway", &admin, "-b", "uid=ann", "/x"]).succeeded();
     in_order(&ran.stdout, &["canary", &gateway.revision()]);
     flagway(&gateway.path(""), &["explain", "--gateway", &format!("http://{DEAD}"), "/x"]).failed_with(1);
+}
+
+#[test]
+fn explain_reads_files_whatever_token_the_environment_has() {
+    let setup = files(&one_route(""), json!({"v": opt_in()}));
+    let mut explain = command(&setup.path(""));
+    let ran = explain.env("FLAGWAY_TOKEN", "secret").args(["explain", "/x"]).output();
+    assert!(ran.expect("the binary runs").status.success());
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! The demo: two versions and a gateway without a file, and commands to try that do what they promise.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Client, Curl, Lines, command, eventually, words};
+use serde_json::{Value, json};
+
+use crate::support::{Client, Curl, Lines, command, eventually, flagway, words};
 
 /// A running demo; it is killed when dropped.
 struct Demo {
@@ -29,7 +32,9 @@ impl Demo {
         let stdout = Lines::collect(child.stdout.take().expect("its stdout is ours"));
         let stderr = Lines::collect(child.stderr.take().expect("its stderr is ours"));
         let demo = Demo { child, stdout, stderr, _home: home };
-        eventually("five commands are printed", || demo.commands().len() >= 5);
+        eventually("all is printed", || {
+            demo.stdout.all().iter().any(|line| line.ends_with("Ctrl-C ends it."))
+        });
         demo
     }
 
@@ -96,6 +101,59 @@ fn the_demo_sends_visitors_of_its_own() {
     let demo = Demo::start(&["--traffic"]);
     let before = demo.stdout.count();
     eventually("visitors are shown", || demo.stdout.count() > before + 5);
+}
+
+#[test]
+fn the_demo_of_a_shadow_finds_the_bug_and_no_noise() {
+    let demo = Demo::start(&["--shadow", "--traffic", "200"]);
+    let lines = demo.stdout.all();
+    let hint = lines.iter().find(|line| line.contains("flagway shadow report")).expect("it is named");
+    let admin = hint.split(' ').find(|word| word.starts_with("http://")).expect("where to ask").to_owned();
+    let run = |words: &[&str]| {
+        let home = tempfile::tempdir().unwrap();
+        flagway(home.path(), &[&["shadow"], words, &["--gateway", &admin]].concat()).succeeded().stdout
+    };
+    let shadow = || serde_json::from_str::<Value>(&run(&["report", "--json"])).unwrap()["shadows"][0].clone();
+    let paths = |fields: &Value| -> BTreeSet<String> {
+        let fields = fields.as_array().expect("a list").iter();
+        fields.map(|field| field["path"].as_str().expect("a path").to_owned()).collect()
+    };
+    eventually("the bug is found", || paths(&shadow()["differences"]).contains("/total"));
+    let found = shadow();
+    let differing = &found["differences"];
+    assert!(paths(differing).iter().all(|path| path == "/total" || path == "latency"), "{found:#}");
+    assert_eq!((&found["original"], &found["version"]), (&json!("stable"), &json!("canary")));
+    let noisy = paths(&found["noisy"]);
+    assert!(noisy.contains("/generated_at") && noisy.contains("/request_id"), "{noisy:?}");
+    eventually("the verdict is shown", || {
+        demo.stdout.all().iter().any(|line| line.starts_with("shadow: ") && line.contains("/total"))
+    });
+
+    // The two carts that it names do differ, and each is what its version answers.
+    let carts: Vec<Value> = demo
+        .commands()
+        .iter()
+        .map(|command| {
+            let curl = Curl::parse(command).unwrap();
+            curl.send(&mut Client::new(curl.host().parse().unwrap())).unwrap().json()
+        })
+        .collect();
+    assert_eq!(carts.len(), 2, "{carts:?}");
+    assert!(carts[0]["items"] == carts[1]["items"] && carts[0]["total"] != carts[1]["total"], "{carts:?}");
+
+    let flags = demo.folder().join("flags.json");
+    let text = std::fs::read_to_string(&flags).unwrap();
+    let off = text.replacen("\"defaultVariant\": \"canary\"", "\"defaultVariant\": \"none\"", 1);
+    assert_ne!(off, text);
+    std::fs::write(&flags, off).unwrap();
+    // What is on its way still arrives; then a second goes by without another copy.
+    let mut before = Value::Null;
+    eventually("no copy is sent any more", || {
+        let sent = shadow()["sent"].clone();
+        let shown = demo.stdout.count();
+        eventually("two more seconds are shown", || demo.stdout.count() >= shown + 4);
+        std::mem::replace(&mut before, sent.clone()) == sent
+    });
 }
 
 #[test]

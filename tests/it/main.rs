@@ -19,6 +19,7 @@ mod probes;
 mod reload;
 mod reload_under_load;
 mod routing;
+mod shadow_command;
 mod shadow_compare;
 mod shadow_copies;
 mod shadow_hunt;

@@ -29,7 +29,7 @@ pub fn answer(version: &str, path: &str) -> Value {
         "cart": number,
         "items": shown.collect::<Vec<_>>(),
         "total": total as f64 / 100.0,
-        "generated_at": humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+        "generated_at": humantime::format_rfc3339_micros(SystemTime::now()).to_string(),
         "request_id": format!("r-{:08}", rand::random_range(0..100_000_000)),
     })
 }

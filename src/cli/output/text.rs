@@ -38,9 +38,8 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in plain(text).split(' ') {
         let mut rest = word;
-        loop {
-            // Never empty: it starts with one line, and only grows.
-            let Some(line) = lines.last_mut() else { break };
+        // Never empty: it starts with one line, and only grows.
+        while let Some(line) = lines.last_mut() {
             let gap = usize::from(!line.is_empty());
             if columns(line) + gap + columns(rest) <= width {
                 line.push_str(&" "[..gap]);

@@ -34,7 +34,7 @@ pub fn write_differences(report: &ShadowReport, out: &mut String) -> std::fmt::R
         writeln!(
             out,
             "{}",
-            paint(FAINT, "  none of it is known to be noise: `compare: {noise: 10%}` would also")
+            paint(FAINT, "  none of it is known to be noise: `compare: {noise: 100%}` would also")
         )?;
         writeln!(out, "{}", paint(FAINT, format_args!("  compare {original} with itself")))?;
     }

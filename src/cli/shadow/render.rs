@@ -17,7 +17,7 @@ const VALUE: usize = 13;
 /// The whole text.
 pub fn render(reports: &[ShadowReport]) -> String {
     if reports.is_empty() {
-        return "no route has a shadow; `shadows: [{flag: ..}]` in a route gives it one\n".to_owned();
+        return "there is no shadow to tell of: no route has `shadows: [{flag: ..}]`, or no variant names a version\n".to_owned();
     }
     let mut out = String::new();
     for report in reports {
@@ -56,7 +56,7 @@ fn write(report: &ShadowReport, out: &mut String) -> std::fmt::Result {
 fn write_counts(report: &ShadowReport, out: &mut String) -> std::fmt::Result {
     let ShadowReport { route, flag, original, service, version, since, .. } = report;
     line(out, "route", &format!("{route}, as the flag {flag} decides"))?;
-    line(out, "copies", &format!("of what {original} serves to {version} of {service}, since {since}"))?;
+    line(out, "copies", &format!("{original} -> {version} of {service}, since {}", seconds(since)))?;
     let twins = match report.twins {
         0 => String::new(),
         n => format!("; {} also with another answer of {original}", count(n)),
@@ -101,6 +101,14 @@ fn write_latency(report: &ShadowReport, latency: &Latency, out: &mut String) -> 
     writeln!(out, "  slower by more than {}: {}", time(latency.slower_by), share(latency.slower))
 }
 
+/// A time of RFC 3339, to the second.
+fn seconds(time: &str) -> String {
+    match time.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => time.to_owned(),
+    }
+}
+
 /// A name and its value, which may take several lines.
 fn line(out: &mut String, what: &str, value: &str) -> std::fmt::Result {
     let mut name = what;
@@ -131,7 +139,7 @@ mod tests {
     fn report() -> ShadowReport {
         serde_json::from_value(json!({
             "route": "checkout", "flag": "checkout-shadow", "original": "stable", "service": "shop", "version": "v2",
-            "since": "2026-11-22T12:00:00Z",
+            "since": "2026-11-22T12:00:00.123Z",
             "verdict": "v2 answered 14,205 of 14,233 requests like stable; 23 differ, most at /price/total; p95 is 12 ms slower.",
             "sent": 14_300, "answered": 14_290, "failed": {"connect": 2, "timeout": 8}, "dropped": {"method": 120, "queue": 0},
             "resting": true, "compared": 14_233, "equal": 14_000, "noise": 205, "undecided": 5, "differing": 23,
@@ -158,7 +166,7 @@ mod tests {
 /price/total; p95 is 12 ms slower.
 
   route      checkout, as the flag checkout-shadow decides
-  copies     of what stable serves to v2 of shop, since 2026-11-22T12:00:00Z
+  copies     stable -> v2 of shop, since 2026-11-22T12:00:00Z
   sent       14,300, answered 14,290
   compared   14,233; 1,423 also with another answer of stable
     equal           14,000    98.4 %
@@ -230,11 +238,11 @@ latency                    p50       p95       p99
             shown(empty),
             "no copy was sent yet\n\n\
              \x20 route      checkout, as the flag checkout-shadow decides\n\
-             \x20 copies     of what stable serves to v2 of shop, since 2026-11-22T12:00:00Z\n\
+             \x20 copies     stable -> v2 of shop, since 2026-11-22T12:00:00Z\n\
              \x20 sent       0, answered 0\n\
              \x20 compared   0\n"
         );
-        assert!(render(&[]).starts_with("no route has a shadow"));
+        assert!(render(&[]).starts_with("there is no shadow"));
     }
 
     #[test]
