@@ -10,6 +10,8 @@ mod book;
 mod breaker;
 mod budget;
 pub(super) mod copying;
+#[cfg(test)]
+mod fixture;
 mod head;
 mod hooks;
 mod job;

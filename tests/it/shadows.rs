@@ -181,6 +181,30 @@ fn what_was_tried_again_is_not_copied_again() {
 }
 
 #[test]
+fn an_original_on_a_connection_gone_stale_has_one_copy_or_none() {
+    const COUNT: usize = 60;
+    let shop = Shop::start();
+    shop.stable.answer(|_| Answer::new(200, "stable").then_close());
+    let gateway = shop.gateway(&shadowed(", methods: [GET, PUT]"), dark());
+    let mut client = gateway.client();
+    for number in 0..COUNT {
+        let request = client.request(if number % 2 == 0 { "GET" } else { "PUT" }, "/");
+        let request = if number % 2 == 0 { request } else { request.body("put") };
+        assert_eq!(request.send().text(), "stable");
+        eventually("it is decided", || {
+            gateway.copies("sent") + gateway.dropped("retried") == (number + 1) as f64
+        });
+    }
+    eventually("each copy is answered", || gateway.copies("answered") == gateway.copies("sent"));
+    let mut ids: Vec<_> = shop.canary.requests().iter().map(|copy| copy.header("x-request-id")).collect();
+    let copies = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), copies, "no request is copied twice");
+    assert_eq!(copies as f64, gateway.copies("sent"));
+}
+
+#[test]
 fn a_shadow_that_closes_without_an_answer_gets_no_second_copy() {
     let shop = Shop::start();
     shop.canary.answer(|_| Answer::close());

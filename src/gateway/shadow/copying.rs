@@ -193,7 +193,7 @@ impl Copying {
                 let (sender, receiver) = oneshot::channel();
                 self.original.waiting.push(sender);
                 if let Some(rule) = request.rule(shadow) {
-                    self.original.wish.add(&rule.compare);
+                    self.original.wish.add(rule);
                 }
                 receiver
             });
@@ -252,3 +252,6 @@ fn refusal(rule: &ShadowRule, method: &Method, fields: &HeaderMap, upgrade: bool
     }
     (!may_copy(rule, method, fields)).then_some(Dropped::Method)
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,11 +43,16 @@ impl Runner {
         Arc::new(Runner { outbox, sender: Sender::new(), pairs })
     }
 
-    /// Sends until it is dropped.
-    pub async fn run(self: Arc<Self>) {
+    /// Sends until it is dropped. `soon`: there will be copies, so what they need is made before the first one comes.
+    pub async fn run(self: Arc<Self>, soon: bool) {
+        if soon {
+            self.sender.prepare();
+        }
         let mut intake = self.outbox.intake.lock().await;
         while let Some(job) = intake.recv().await {
             self.start(job);
+            // What is under way comes first, or a burst would find no place where in turn all of it would.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -113,7 +118,7 @@ impl Runner {
         let bytes = &self.outbox.bytes;
         let keep = |head: &pingora::http::ResponseHeader, waited| {
             let mut wish = Wish::default();
-            wish.add(&rule.compare);
+            wish.add(rule);
             compared.then(|| Keeping::new(&wish, head.status, &head.headers, waited, bytes))
         };
         let answer = self.sender.send(errand, keep).await;
