@@ -106,14 +106,16 @@ fn a_full_queue_drops() {
 #[test]
 fn only_what_is_safe_to_repeat_is_copied() {
     let (keyed, dry) = ("writes: {keyed_by: idempotency-key}", "writes: {dry_run: {x-dry-run: '1'}}");
-    let key = [("idempotency-key", "k")];
-    let table: [(&str, &str, &[(&str, &str)], bool, Option<&str>); 11] = [
+    const KEY: &[(&str, &str)] = &[("idempotency-key", "k")];
+    type Row =
+        (&'static str, &'static str, &'static [(&'static str, &'static str)], bool, Option<&'static str>);
+    let table: [Row; 11] = [
         ("", "GET", &[], false, None),
         ("", "OPTIONS", &[], false, None),
-        ("", "POST", &key, false, Some("method")),
+        ("", "POST", KEY, false, Some("method")),
         ("", "GET", &[], true, Some("upgrade")),
         ("", "CONNECT", &[], false, Some("upgrade")),
-        (keyed, "POST", &key, false, None),
+        (keyed, "POST", KEY, false, None),
         (keyed, "POST", &[], false, Some("method")),
         (keyed, "HEAD", &[], false, None),
         (dry, "DELETE", &[], false, None),
