@@ -107,7 +107,8 @@ fn a_full_queue_drops() {
 fn only_what_is_safe_to_repeat_is_copied() {
     let (keyed, dry) = ("writes: {keyed_by: idempotency-key}", "writes: {dry_run: {x-dry-run: '1'}}");
     let key = [("idempotency-key", "k")];
-    let table: [(&str, &str, &[(&str, &str)], bool, Option<&str>); 11] = [
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+    let table: [(&str, &str, Fields, bool, Option<&str>); 11] = [
         ("", "GET", &[], false, None),
         ("", "OPTIONS", &[], false, None),
         ("", "POST", &key, false, Some("method")),
