@@ -154,8 +154,8 @@ mod tests {
 
     #[test]
     fn a_body_that_is_there_is_framed_by_its_length() {
-        type Fields<'a> = &'a [(&'a str, &'a str)];
-        let table: [(&str, Fields, Option<&'static [u8]>, Option<&str>); 9] = [
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'static [u8]>, Option<&'a str>);
+        let table: [Case; 9] = [
             ("GET", &[], None, None),
             ("HEAD", &[], None, None),
             ("GET", &[("content-length", "0")], None, Some("0")),
