@@ -154,9 +154,8 @@ mod tests {
 
     #[test]
     fn a_body_that_is_there_is_framed_by_its_length() {
-        type Fields = &'static [(&'static str, &'static str)];
-        type Row = (&'static str, Fields, Option<&'static [u8]>, Option<&'static str>);
-        let table: [Row; 9] = [
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'static [u8]>, Option<&'a str>);
+        let table: [Case; 9] = [
             ("GET", &[], None, None),
             ("HEAD", &[], None, None),
             ("GET", &[("content-length", "0")], None, Some("0")),

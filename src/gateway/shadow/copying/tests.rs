@@ -106,10 +106,16 @@ fn a_full_queue_drops() {
 #[test]
 fn only_what_is_safe_to_repeat_is_copied() {
     let (keyed, dry) = ("writes: {keyed_by: idempotency-key}", "writes: {dry_run: {x-dry-run: '1'}}");
+<<<<<<< HEAD
     const KEY: &[(&str, &str)] = &[("idempotency-key", "k")];
     type Row =
         (&'static str, &'static str, &'static [(&'static str, &'static str)], bool, Option<&'static str>);
     let table: [Row; 11] = [
+=======
+    let key = [("idempotency-key", "k")];
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+    let table: [(&str, &str, Fields, bool, Option<&str>); 11] = [
+>>>>>>> sh-gateway
         ("", "GET", &[], false, None),
         ("", "OPTIONS", &[], false, None),
         ("", "POST", KEY, false, Some("method")),
