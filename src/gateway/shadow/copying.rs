@@ -88,7 +88,8 @@ impl Copying {
                 live.shadows.dropped(route, shadow, Some(version), Dropped::SameVersion);
                 continue;
             };
-            match refusal(rule, method, fields, upgrade).or_else(|| line.refusal()) {
+            let full = || (!live.shadows.outbox().in_flight.has_room()).then_some(Dropped::InFlight);
+            match refusal(rule, method, fields, upgrade).or_else(|| line.refusal()).or_else(full) {
                 Some(why) => line.dropped(why),
                 None => wanted.push(Wanted::new(rule, shadow, version, line, method)),
             }

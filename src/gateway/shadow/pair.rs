@@ -83,3 +83,84 @@ fn observe(
         path: request.target.path().to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, StatusCode};
+    use std::time::Duration;
+
+    use super::super::fixture::{begin, first, handed_over, head, live, nothing_held};
+    use super::super::kept::Wish;
+    use super::*;
+    use crate::compare::ShadowReport;
+
+    const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+
+    fn answer(pair: &Arc<Request>, fields: &[(&str, &str)], body: &'static str) -> Keeping {
+        let mut wish = Wish::default();
+        wish.add(pair.rule(0).unwrap());
+        let fields: HeaderMap = head("GET", fields).headers.clone();
+        let bytes = &pair.live.shadows.outbox().bytes;
+        let mut keeping = Keeping::new(&wish, StatusCode::OK, &fields, Duration::ZERO, bytes);
+        keeping.push(&Bytes::from_static(body.as_bytes()));
+        keeping
+    }
+
+    /// What is told after an original's answer, the shadow's and the twin's came together. None: the original gave none.
+    async fn report(
+        room: usize,
+        original: Option<Result<&'static str, Uncompared>>,
+        (fields, shadow): (&[(&str, &str)], &'static str),
+        twin: Option<&'static str>,
+    ) -> ShadowReport {
+        let live = live("", &["timeout: 1m"]);
+        first(&mut begin(&live).unwrap(), &head("GET", JSON), false);
+        let job = handed_over(&live).remove(0);
+        let request = Arc::clone(&job.request);
+        let (sender, receiver) = oneshot::channel();
+        let pair = Pair {
+            answer: answer(&request, fields, shadow),
+            twin: twin.map(|twin| answer(&request, JSON, twin)),
+            request: Arc::clone(&request),
+            shadow: 0,
+            line: Arc::clone(&job.line),
+        };
+        if let Some(original) = original {
+            let taken = original.and_then(|body| answer(&request, JSON, body).finish().map(Arc::new));
+            assert!(sender.send(taken).is_ok());
+        } else {
+            drop(sender);
+        }
+        Pairs::new(Budget::new(room, None)).bring_together(pair, receiver).await;
+        let report = job.line.ledger().report(false);
+        drop((job, request));
+        assert!(nothing_held(&live));
+        report
+    }
+
+    #[tokio::test]
+    async fn answers_are_compared_with_the_originals_and_so_is_the_twin() {
+        let same = report(1, Some(Ok("{\"a\":1}")), (JSON, "{\"a\": 1}"), None).await;
+        assert_eq!((same.compared, same.equal, same.twins), (1, 1, 0));
+        let other = report(1, Some(Ok("{\"a\":1}")), (JSON, "{\"a\":2}"), Some("{\"a\":3}")).await;
+        assert_eq!((other.compared, other.equal, other.twins), (1, 0, 1));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_compared_is_counted_by_why() {
+        let gzip = [JSON[0], ("content-encoding", "gzip")];
+        let (whole, plain) = (Some(Ok("{}")), (JSON, "{}"));
+        let table = [
+            (1, None, plain, "original"),
+            (1, Some(Err(Uncompared::Fallback)), plain, "fallback"),
+            (1, Some(Err(Uncompared::Memory)), plain, "memory"),
+            (0, whole, plain, "memory"),
+            (1, whole, (&gzip[..], "no gzip"), "encoding"),
+        ];
+        for (room, original, shadow, why) in table {
+            let told = report(room, original, shadow, None).await;
+            assert_eq!((told.compared, told.uncompared.get(why)), (0, Some(&1)), "{why}");
+        }
+    }
+}

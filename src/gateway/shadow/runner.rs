@@ -62,7 +62,7 @@ impl Runner {
         drop(waiting);
         let Some(rule) = request.rule(shadow) else { return };
         let way = match self.way(&request, &line, (rule.service, version)) {
-            Ok(way) if line.admits() => way,
+            Ok(way) if line.admits(rule.breaker) => way,
             Ok(_) => return line.dropped(Dropped::Breaker),
             Err(why) => return line.dropped(why),
         };
