@@ -2,8 +2,8 @@
 //!
 //! Pure: times and the clock are arguments, nothing is read or sent. It knows nothing of flags or of how the answers came.
 //!
-//! An answer passes these files: [`answer`] (what is kept of it), [`coding`] (decompression), [`diff`] (two answers), [`json`] (two JSON
-//! values), then [`ledger`] (what is counted of a shadow), [`significance`] (noise or not) and [`report`] (what is told).
+//! An answer passes these files: [`answer`] (what is kept of it), [`coding`] (decompression), [`diff`] (two answers), `body` (two bodies),
+//! `json` (two JSON values), then [`ledger`] (what is counted of a shadow), [`significance`] (noise or not) and [`report`] (what is told).
 
 pub mod answer;
 mod body;

@@ -10,13 +10,14 @@ mod node;
 mod number;
 mod pairing;
 mod scope;
+pub(super) mod steps;
 
 pub(super) use node::Node;
 pub(super) use scope::Scope;
 
 use found::{Found, Step};
-use node::Value;
-use pairing::{Arrays, is_alike};
+use node::{Fields, Value};
+use pairing::{Arrays, Pairing, is_alike};
 
 use super::{Difference, Kind};
 
@@ -28,6 +29,7 @@ pub(super) fn compare(original: &Node<'_>, other: &Node<'_>, scope: &Scope<'_>) 
 }
 
 fn walk<'n>(original: &'n Node<'_>, other: &'n Node<'_>, scope: &Scope<'_>, found: &mut Found<'n>) {
+    steps::add(1);
     if is_alike(original, other, scope) {
         return;
     }
@@ -52,9 +54,10 @@ fn walk<'n>(original: &'n Node<'_>, other: &'n Node<'_>, scope: &Scope<'_>, foun
     found.note(kind, None, || (original.excerpt(scope), other.excerpt(scope)));
 }
 
-fn walk_fields<'n, 'a>(
-    original: &'n [(std::borrow::Cow<'a, str>, Node<'a>)],
-    other: &'n [(std::borrow::Cow<'a, str>, Node<'a>)],
+/// Walks names in their order, on both sides at once.
+fn walk_fields<'n>(
+    original: &'n Fields<'_>,
+    other: &'n Fields<'_>,
     scope: &Scope<'_>,
     found: &mut Found<'n>,
 ) {
@@ -79,7 +82,7 @@ fn walk_fields<'n, 'a>(
     }
 }
 
-fn walk_elements<'n>(arrays: &Arrays<'n, '_, '_, '_>, pairing: pairing::Pairing, found: &mut Found<'n>) {
+fn walk_elements<'n>(arrays: &Arrays<'n, '_, '_, '_>, pairing: Pairing, found: &mut Found<'n>) {
     for (i, j) in pairing.unequal {
         found.enter(Step::Element(i));
         walk(&arrays.original[i], &arrays.other[j], &arrays.scope.element(i, j), found);

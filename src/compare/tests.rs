@@ -1,6 +1,7 @@
 //! Tests of comparing two answers, by what an operator sees of it.
 
 mod bodies;
+mod bounds;
 mod fields;
 mod generator;
 mod properties;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::steps;
 use crate::compare::excerpt::Excerpt;
 use crate::compare::{Difference, Kind};
 use crate::config::field_path::escape;
@@ -67,6 +68,7 @@ impl<'a> Found<'a> {
 
     /// Where the walk stands, as a pointer, with its indexes or with `*` for them; the root is the body.
     fn path(&self, indexes: bool) -> String {
+        steps::add(self.way.len());
         let mut out = String::new();
         for step in &self.way {
             if out.len() > MAX_PATH {

@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::node::{Node, Value};
+use super::steps;
 
 /// Elements of either side up to which each is compared with each.
 const MAX_EACH: usize = 64;
@@ -211,6 +212,7 @@ struct Shared {
 }
 
 fn shared(one: &[Field], other: &[Field]) -> Shared {
+    steps::add(one.len() + other.len() + 1);
     let mut shared = Shared::default();
     let (mut left, mut right) = (one.iter().peekable(), other.iter().peekable());
     while let (Some(one), Some(two)) = (left.peek(), right.peek()) {

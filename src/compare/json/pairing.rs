@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use super::likeness;
 use super::node::{Node, Value};
 use super::scope::Scope;
+use super::steps;
 
 /// How the elements of two arrays are paired, by their indexes.
 #[derive(Debug, Default)]
@@ -67,7 +68,8 @@ impl Arrays<'_, '_, '_, '_> {
         let ((original, mut rest_original), (other, mut rest_other)) =
             (keyed(self.original, original), keyed(self.other, other));
         let (mut original, mut other) = (original.as_slice(), other.as_slice());
-        while let Some(key) = original.iter().chain(other).map(|(key, _)| *key).min() {
+        while let Some(key) = original.first().into_iter().chain(other.first()).map(|(key, _)| *key).min() {
+            steps::add(1);
             match (take_run(&mut original, key), take_run(&mut other, key)) {
                 ([(_, one)], [(_, other)]) => pairing.unequal.push((*one, *other)),
                 ([(_, one)], []) => pairing.only_original.push(*one),
@@ -105,7 +107,8 @@ impl Arrays<'_, '_, '_, '_> {
         while let (Some(&one), Some(&two)) = (left.peek(), right.peek()) {
             if is_alike(one, two) {
                 pairs.push((one, two));
-                (left.next(), right.next());
+                left.next();
+                right.next();
                 continue;
             }
             let order = by_value(&self.original[one], &self.other[two]);
@@ -126,6 +129,7 @@ impl Arrays<'_, '_, '_, '_> {
 
 /// Whether two values are equal under the rules.
 pub(super) fn is_alike(original: &Node<'_>, other: &Node<'_>, scope: &Scope<'_>) -> bool {
+    steps::add(1);
     original.hash == other.hash
         && match (&original.value, &other.value) {
             (Value::Ignored, Value::Ignored) | (Value::Null, Value::Null) => true,
