@@ -100,8 +100,8 @@ mod tests {
         let none = "no copy is sent: ";
         let says = "the flag `copy` says `canary`, as it has no targeting";
         let canary = ("x-canary", "always");
-        let cases: [(&str, &str, &[(&str, &str)], String); 11] = [
-            ("{flag: copy}", "GET", &[], format!("{copy}{says}")),
+        let cases = [
+            ("{flag: copy}", "GET", &[][..], format!("{copy}{says}")),
             ("{flag: copy}", "POST", &[], format!("{none}POST is none of the methods that are copied")),
             ("{flag: copy, methods: [POST]}", "POST", &[], format!("{copy}{says}")),
             ("{flag: copy}", "GET", &[canary], format!("{none}the version `canary` serves the request itself")),
