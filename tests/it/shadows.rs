@@ -249,6 +249,7 @@ fn a_client_sees_the_same_with_and_without_shadows() {
     eventually("every request is decided", || {
         with.metrics().sum("flagway_shadow_evaluations_total", &[]) == requests.len() as f64
     });
+    eventually("one copy is answered", || with.copies("answered") == 1.0);
     assert_eq!(with.copies("sent"), 1.0);
 }
 
@@ -313,6 +314,9 @@ fn an_evaluation_for_a_shadow_is_no_exposure_of_a_user() {
     assert_eq!(metrics.sum("flagway_evaluations_total", &[("flag", "v")]), 3.0);
     assert_eq!(metrics.series("flagway_evaluations_total", &[("flag", "s")]), 0);
     eventually("the copies are answered", || gateway.copies("answered") == 3.0);
+    eventually("the requests are counted and logged", || {
+        gateway.metrics().sum("flagway_requests_total", &[]) >= 3.0 && gateway.stdout.count() >= 3
+    });
     let metrics = gateway.metrics();
     assert_eq!(metrics.sum("flagway_requests_total", &[]), 3.0, "a copy is no request");
     assert_eq!(metrics.sum("flagway_requests_total", &[("version", "canary")]), 0.0);
