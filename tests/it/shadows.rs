@@ -320,6 +320,8 @@ fn an_evaluation_for_a_shadow_is_no_exposure_of_a_user() {
     let metrics = gateway.metrics();
     assert_eq!(metrics.sum("flagway_requests_total", &[]), 3.0, "a copy is no request");
     assert_eq!(metrics.sum("flagway_requests_total", &[("version", "canary")]), 0.0);
+    // Lines are written beside the requests.
+    eventually("the requests are logged", || gateway.stdout.json().len() >= 3);
     assert_eq!(gateway.stdout.json().len(), 3, "and has no line in the access log");
 }
 
