@@ -106,22 +106,15 @@ fn a_full_queue_drops() {
 #[test]
 fn only_what_is_safe_to_repeat_is_copied() {
     let (keyed, dry) = ("writes: {keyed_by: idempotency-key}", "writes: {dry_run: {x-dry-run: '1'}}");
-<<<<<<< HEAD
-    const KEY: &[(&str, &str)] = &[("idempotency-key", "k")];
-    type Row =
-        (&'static str, &'static str, &'static [(&'static str, &'static str)], bool, Option<&'static str>);
-    let table: [Row; 11] = [
-=======
     let key = [("idempotency-key", "k")];
     type Fields<'a> = &'a [(&'a str, &'a str)];
     let table: [(&str, &str, Fields, bool, Option<&str>); 11] = [
->>>>>>> sh-gateway
         ("", "GET", &[], false, None),
         ("", "OPTIONS", &[], false, None),
-        ("", "POST", KEY, false, Some("method")),
+        ("", "POST", &key, false, Some("method")),
         ("", "GET", &[], true, Some("upgrade")),
         ("", "CONNECT", &[], false, Some("upgrade")),
-        (keyed, "POST", KEY, false, None),
+        (keyed, "POST", &key, false, None),
         (keyed, "POST", &[], false, Some("method")),
         (keyed, "HEAD", &[], false, None),
         (dry, "DELETE", &[], false, None),
