@@ -37,6 +37,9 @@ struct Way {
     _places: (Charge, Charge),
 }
 
+/// Between two looks for copies.
+const LULL: std::time::Duration = std::time::Duration::from_millis(5);
+
 impl Runner {
     pub fn new(outbox: Arc<Outbox>) -> Arc<Runner> {
         let pairs = Pairs::new(Arc::clone(&outbox.pairs));
@@ -50,9 +53,15 @@ impl Runner {
         }
         let mut intake = self.outbox.intake.lock().await;
         while let Some(job) = intake.recv().await {
-            self.start(job);
-            // What is under way comes first, or a burst would find no place where in turn all of it would.
-            tokio::task::yield_now().await;
+            let mut next = Some(job);
+            while let Some(job) = next {
+                self.start(job);
+                // What is under way comes first, or a burst would find no place where in turn all of it would.
+                tokio::task::yield_now().await;
+                next = intake.try_recv().ok();
+            }
+            // Nobody waits for a copy: several a wake-up cost a fraction of one each, also whoever hands them over.
+            tokio::time::sleep(LULL).await;
         }
     }
 
