@@ -6,8 +6,8 @@ ARGS ?=
 
 # command=package: Debian's name for what brings the command. Pingora's zlib-ng is built by cmake, ring and zstd by cc.
 RUN_NEEDS = cmake=cmake cc=gcc,libc6-dev
-# The tests send signals.
-TEST_NEEDS = $(RUN_NEEDS) kill=procps
+# The tests send signals, and apply what `flags diff` prints.
+TEST_NEEDS = $(RUN_NEEDS) kill=procps patch=patch
 # Versions that build with the Rust of Cargo.toml; newer ones that are there already serve as well.
 NEXTEST = cargo-nextest@0.9.143
 DENY = cargo-deny@0.20.2
@@ -49,6 +49,10 @@ cost: setup-run ## Count the gateway's instructions per request, with and withou
 bench-shadow: setup-run ## Measure what shadows cost a client and the CPU, beside nginx's mirror
 	@.ci/setup nginx=nginx kill=procps
 	$(CARGO) bench --locked --bench shadow
+
+.PHONY: bench-kill
+bench-kill: setup-run ## Measure how soon a kill is true on every worker, under load
+	$(CARGO) bench --locked --bench kill
 
 .PHONY: release
 release: setup-run ## Build target/release/flagway: fat LTO, one codegen unit, minutes

@@ -1,11 +1,25 @@
 //! The operator's door: the admin API and the probes, as axum routers.
 //!
-//! It shows and explains; it decides nothing, changes no decision, and never serves on a traffic listener.
+//! It shows, explains, and hands on what operators do; it decides nothing, and never serves on a traffic listener.
 
 pub mod api;
+mod body;
+mod condition;
 pub mod error;
+pub mod events;
 pub mod explain;
+mod failures;
+#[cfg(test)]
+mod fixture;
 pub mod guard;
+mod overlay;
 pub mod probes;
+pub mod role;
 pub mod shadows;
+pub mod status;
+pub mod tokens;
 pub mod view;
+mod writes;
+
+#[cfg(test)]
+mod tests;

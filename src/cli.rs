@@ -3,19 +3,25 @@
 //! A command parses its arguments, asks the same code that serves requests, and prints. It decides nothing, so what it
 //! says is what happens. Results go to stdout, everything else to stderr; colours only to a terminal.
 
+pub mod answers;
+pub mod audit;
 pub mod check;
 pub mod client;
 pub mod completions;
 pub mod demo;
 pub mod explain;
+pub mod flags;
 pub mod health;
 pub mod log;
 pub mod output;
 pub mod remote;
 pub mod run;
 pub mod schema;
+pub mod settings;
 pub mod shadow;
 pub mod start;
+pub mod status;
+pub mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,6 +49,8 @@ Examples:
   flagway check                                         is ./flagway.yaml good, and what would run?
   flagway run /etc/flagway/flagway.yaml                 serve
   flagway explain -H 'x-canary: always' /checkout       why does this request go where it goes?
+  flagway flags kill checkout-version stable            everyone back, now
+  flagway status --watch                                who gets what, by second
   flagway shadow report --watch                         is the next version ready?
 
 Exit codes:
@@ -94,8 +102,16 @@ pub enum Command {
     Check(check::Check),
     /// Tell why a request goes where it goes
     Explain(explain::Explain),
+    /// Tell what the flags of a running gateway say, and change them by hand
+    Flags(flags::Flags),
+    /// Tell what a running gateway runs, how its sources are, and who gets what
+    Status(status::Status),
     /// Tell how the answers to copies of requests differ from the originals
     Shadow(shadow::Shadow),
+    /// Tell who changed what by hand, when and why
+    Audit(audit::Audit),
+    /// Make, list and take back tokens of the admin API
+    Token(token::Token),
     /// Start a gateway, two versions of a service and, if asked, visitors; no file needed
     Demo(demo::Demo),
     /// Print a JSON schema, for editors
@@ -142,7 +158,11 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(&global),
         Command::Check(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Flags(command) => command.run(),
+        Command::Status(command) => command.run(),
         Command::Shadow(command) => command.run(),
+        Command::Audit(command) => command.run(),
+        Command::Token(command) => command.run(),
         Command::Demo(command) => command.run(&global),
         Command::Schema(command) => command.run(),
         Command::Health(command) => command.run(),
@@ -170,9 +190,11 @@ mod tests {
 
     #[test]
     fn every_command_shows_an_example_in_its_help() {
-        for command in Cli::command().get_subcommands_mut() {
+        let mut all: Vec<clap::Command> = Cli::command().get_subcommands().cloned().collect();
+        while let Some(mut command) = all.pop() {
             let help = command.render_long_help().to_string();
-            assert!(help.contains("Example"), "{help}");
+            assert!(help.contains("Example") || command.get_name() == "help", "{help}");
+            all.extend(command.get_subcommands().cloned());
         }
     }
 

@@ -4,7 +4,7 @@
 //!
 //! A request passes these files: [`server`] (sockets), `proxy` (Pingora's hooks, in their order), `intake` (session to decision),
 //! `attempts` and [`upstream`] (decision to peer), `outbound` (decision to request fields), `inbound` (response fields),
-//! `exchange` (what is known of one request, and its outcome).
+//! `exchange` (what is known of one request, and its outcome). [`streams`] ends what would outlive a kill.
 
 mod answer;
 mod attempts;
@@ -22,6 +22,7 @@ mod redirect;
 pub mod server;
 mod services;
 pub mod shadow;
+pub mod streams;
 mod target;
 mod tls;
 pub mod upstream;

@@ -9,6 +9,7 @@
 //! - [`telemetry`], metrics, access log
 //! - [`decide`], the pure heart: request facts + snapshot -> decision
 //! - [`snapshot`], config + flags + routes, built together
+//! - [`overlay`], what operators did by hand, above what the sources say
 //! - [`route`], matching
 //! - [`context`], what a targeting can see
 //! - [`flag`], definitions, compiled targeting, evaluation
@@ -23,6 +24,7 @@ pub mod context;
 pub mod decide;
 pub mod flag;
 pub mod gateway;
+pub mod overlay;
 pub mod route;
 pub mod snapshot;
 pub mod source;

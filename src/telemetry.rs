@@ -4,7 +4,9 @@
 //! thread of its own behind a bounded queue. No targeting key and no attribute value comes here.
 
 pub mod access_log;
+pub mod evaluations;
 pub mod handles;
+pub mod harmless;
 pub mod metrics;
 pub mod outcome;
 pub mod shadow;
@@ -15,9 +17,11 @@ mod fixture;
 pub mod limiter;
 mod rare;
 mod record;
+mod streams;
 mod writer;
 
 pub use access_log::AccessLog;
+pub use evaluations::Evaluations;
 pub use handles::Handles;
 pub use metrics::{Metrics, Reload};
 pub use outcome::{Attempted, Outcome};

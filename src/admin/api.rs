@@ -1,72 +1,116 @@
-//! `/api/v1`: flags, snapshot, explain, shadows.
+//! `/api/v1`: flags, what was done to them by hand, snapshot, status, events, explain, shadows.
 //!
-//! It changes no decision. Answers are JSON, errors `application/problem+json`; a request's body is at most 64 KiB.
+//! Answers are JSON, errors `application/problem+json`; a request's body is at most 64 KiB, with definitions in it 1 MiB.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 
+use super::body::{MAX_BODY, too_long};
+use super::condition;
 use super::error::Error;
+use super::events::{Places, events};
 use super::explain::{self, Explanation};
 use super::guard::{Guard, guard};
-use super::shadows;
+use super::status::StatusView;
 use super::view::{FlagDetail, FlagView, SnapshotView};
+use super::writes::audited;
+use super::{overlay, shadows, writes};
 use crate::gateway::live::Published;
-use crate::source::Status;
-
-/// Bytes of a request's body.
-const MAX_BODY: usize = 64 << 10;
+use crate::source::{Hand, Status};
 
 /// What the handlers look at.
 #[derive(Clone)]
-struct Api {
-    live: Published,
-    status: Arc<Status>,
+pub(super) struct Api {
+    pub(super) live: Published,
+    pub(super) status: Arc<Status>,
+    pub(super) hand: Hand,
+    pub(super) places: Places,
+    /// When the gateway started.
+    since: SystemTime,
 }
 
-/// The admin API. With a token, every request must carry it as a bearer token.
-pub fn router(live: Published, status: Arc<Status>, token: Option<String>) -> Router {
+impl Api {
+    /// All about one flag, if there is one.
+    pub(super) fn flag(&self, key: &str) -> Option<FlagDetail> {
+        // First: an ETag that is newer than what is shown with it would let a change be overwritten that nobody saw.
+        let etag = self.hand.etag(key);
+        let live = self.live.load_full();
+        let id = live.snapshot.flags.find(key)?;
+        Some(FlagDetail::new(&live, &self.status, &self.hand, etag, id))
+    }
+}
+
+/// The admin API. With `token`, an admin's, or tokens in the state folder, every request must carry one.
+pub fn router(
+    live: Published,
+    status: Arc<Status>,
+    hand: Hand,
+    token: Option<String>,
+    state_dir: Option<PathBuf>,
+) -> Router {
+    let guarded = Guard::new(token.as_deref(), state_dir);
     Router::new()
         .route("/api/v1/flags", get(flags))
         .route("/api/v1/flags/{key}", get(flag))
         .route("/api/v1/snapshot", get(snapshot))
+        .route("/api/v1/status", get(status_of))
+        .route("/api/v1/events", get(events))
         .route("/api/v1/explain", post(explain))
+        .merge(overlay::router())
+        .merge(writes::router())
         .merge(shadows::router(Arc::clone(&live)))
         .fallback(async || {
             Error::new(StatusCode::NOT_FOUND, "there is nothing here; the API is under /api/v1")
         })
         .method_not_allowed_fallback(async || {
-            let detail = "POST to explain and to reset a shadow, GET for everything else";
+            let detail = "GET tells, POST does what the last part of a path says, PUT and DELETE are for /api/v1/overlay/{flag}";
             Error::new(StatusCode::METHOD_NOT_ALLOWED, detail)
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn_with_state(Guard::new(token.as_deref()), guard))
-        .with_state(Api { live, status })
+        .layer(middleware::from_fn_with_state(guarded, guard))
+        .layer(middleware::from_fn_with_state(hand.clone(), audited))
+        .with_state(Api { live, status, hand, places: Places::default(), since: SystemTime::now() })
 }
 
 async fn flags(State(api): State<Api>) -> Json<serde_json::Value> {
-    let live = api.live.load_full();
+    let (live, overlay) = (api.live.load_full(), api.hand.overlay());
     let snapshot = &live.snapshot;
-    let flags: Vec<FlagView> =
-        snapshot.flags.iter().map(|(id, flag)| FlagView::new(snapshot, id, flag)).collect();
+    let view = |(id, flag)| FlagView::new(snapshot, &overlay, id, flag);
+    let flags: Vec<FlagView> = snapshot.flags.iter().map(view).collect();
     Json(serde_json::json!({"revision": snapshot.revision.as_str(), "flags": flags}))
 }
 
-async fn flag(State(api): State<Api>, Path(key): Path<String>) -> Result<Json<FlagDetail>, Error> {
-    let live = api.live.load_full();
-    let id = live.snapshot.flags.find(&key).ok_or_else(|| {
-        let known = live.snapshot.flags.iter().map(|(_, flag)| &*flag.key);
-        let meant = crate::config::suggest(&key, known);
-        let hint = meant.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
-        Error::new(StatusCode::NOT_FOUND, format!("no source defines the flag `{key}`{hint}"))
-    })?;
-    Ok(Json(FlagDetail::new(&live, &api.status, id)))
+async fn flag(State(api): State<Api>, Path(key): Path<String>) -> Result<Response, Error> {
+    let detail = api.flag(&key).ok_or_else(|| no_flag(&api, &key))?;
+    Ok(([(header::ETAG, condition::etag(&detail.etag))], Json(detail)).into_response())
+}
+
+/// That there is no such flag, and which one was perhaps meant.
+pub(super) fn no_flag(api: &Api, key: &str) -> Error {
+    let live = api.live.load();
+    let known = live.snapshot.flags.iter().map(|(_, flag)| &*flag.key);
+    let meant = crate::config::suggest(key, known);
+    let hint = meant.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
+    Error::new(StatusCode::NOT_FOUND, format!("no source defines the flag `{key}`{hint}"))
+}
+
+/// Unix seconds; a clock before 1970 is at 1970.
+pub(super) fn unix() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}
+
+async fn status_of(State(api): State<Api>) -> Json<StatusView> {
+    let now = SystemTime::now();
+    Json(StatusView::new(&api.live.load_full(), &api.status, &api.hand, api.since, now))
 }
 
 async fn snapshot(State(api): State<Api>) -> Json<SnapshotView> {
@@ -77,60 +121,34 @@ async fn explain(
     State(api): State<Api>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Explanation>, Error> {
-    let body = body.map_err(|rejected| {
-        let too_long = rejected.status() == StatusCode::PAYLOAD_TOO_LARGE;
-        let detail =
-            if too_long { "the body is longer than 64 KiB".to_owned() } else { rejected.body_text() };
-        Error::new(rejected.status(), detail)
+    let body = body.map_err(|rejected| match rejected.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_long(MAX_BODY),
+        status => Error::new(status, rejected.body_text()),
     })?;
-    let wrong = |detail| Error::new(StatusCode::BAD_REQUEST, detail);
     let asked: explain::Request = serde_json::from_slice(&body).map_err(|error| {
-        wrong(format!(
+        Error::bad(format!(
             "the body is no request to explain: {error}; expected {{\"method\": \"GET\", \"url\": \"/checkout\", \"headers\": [[\"x-canary\", \"always\"]]}}"
         ))
     })?;
-    // The clock is before 1970: then everything is.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
     let live = api.live.load_full();
-    Ok(Json(explain::explain(&live.snapshot, &asked, now, rand::random()).map_err(wrong)?))
+    Ok(Json(explain::explain(&live.snapshot, &asked, unix(), rand::random()).map_err(Error::bad)?))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use arc_swap::ArcSwap;
-    use axum::body::{Body, to_bytes};
-    use axum::http::{Request, Response};
     use serde_json::{Value, json};
-    use tower::ServiceExt;
 
+    use super::super::fixture::Door;
     use super::*;
-    use crate::gateway::Live;
-    use crate::telemetry::Metrics;
 
     /// The API over the example of `conf/`.
-    fn api(token: Option<&str>) -> Router {
-        let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/flagway.yaml");
-        let checked = crate::source::check(&conf).expect("the example is good");
-        let status = Status { sources: ArcSwap::from_pointee(checked.sources), ..Status::default() };
-        let live = Live::new(checked.snapshot, &Metrics::new(100), None);
-        router(Arc::new(ArcSwap::from_pointee(live)), Arc::new(status), token.map(str::to_owned))
+    fn door(token: Option<&str>) -> Door {
+        Door::open(include_str!("../../conf/flagway.yaml"), include_str!("../../conf/flags.json"), token)
     }
 
     async fn ask(method: &str, path: &str, body: &str) -> (u16, Value) {
-        let request = Request::builder().method(method).uri(path).header("host", "localhost:9901");
-        let response = api(None).oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
-        read(response).await
-    }
-
-    async fn read(response: Response<Body>) -> (u16, Value) {
-        let status = response.status().as_u16();
-        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
-        assert_eq!(kind == "application/problem+json", status >= 400, "{status} {kind}");
-        assert_eq!(response.headers()["cache-control"], "no-store");
-        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        (status, serde_json::from_slice(&bytes).unwrap())
+        let told = door(None).ask(method, path, &[], body).await;
+        (told.status, told.json())
     }
 
     #[tokio::test]
@@ -197,11 +215,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_guard_stands_before_everything() {
-        let ask = async |token, host: &str| {
-            let request =
-                Request::builder().uri("/nothing").header("host", host).body(Body::empty()).unwrap();
-            read(api(token).oneshot(request).await.unwrap()).await.0
-        };
+        let ask =
+            async |token, host: &str| door(token).ask("GET", "/nothing", &[("host", host)], "").await.status;
         assert_eq!(ask(None, "evil.example").await, 403);
         assert_eq!(ask(Some("secret"), "localhost").await, 401);
         assert_eq!(ask(None, "localhost").await, 404);

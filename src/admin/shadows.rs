@@ -125,16 +125,9 @@ fn is_expected(snapshot: &Snapshot, report: &ShadowReport) -> bool {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use arc_swap::ArcSwap;
-    use axum::body::{Body, to_bytes};
-    use axum::http::Request;
-    use tower::ServiceExt;
-
+    use super::super::fixture::Door;
     use super::*;
-    use crate::admin::api;
     use crate::compare::{Comparison, Difference, Dropped, Kind, Observation};
-    use crate::source::Status;
-    use crate::telemetry::Metrics;
 
     const CONFIG: &str = r#"
 listeners: [{bind: "127.0.0.1:8080"}]
@@ -154,32 +147,23 @@ routes:
     const FLAGS: &str = r#"{"flags": {"copy": {"state": "ENABLED", "variants": {"v2": "v2", "none": "none"},
         "defaultVariant": "v2"}}}"#;
 
-    fn live() -> Published {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("flagway.yaml"), CONFIG).unwrap();
-        std::fs::write(folder.path().join("flags.json"), FLAGS).unwrap();
-        let checked = crate::source::check(&folder.path().join("flagway.yaml")).expect("they are good");
-        Arc::new(ArcSwap::from_pointee(Live::new(checked.snapshot, &Metrics::new(100), None)))
+    fn door(token: Option<&str>) -> Door {
+        Door::open(CONFIG, FLAGS, token)
     }
 
-    async fn ask(live: &Published, method: &str, path: &str, token: Option<&str>) -> (u16, String, String) {
-        let router = api::router(Arc::clone(live), Arc::new(Status::default()), token.map(str::to_owned));
-        let request = Request::builder().method(method).uri(path).header("host", "localhost:9901");
-        let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-        let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
-        let status = response.status().as_u16();
-        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        (status, kind.unwrap_or_default(), String::from_utf8(body.to_vec()).unwrap())
+    async fn ask(door: &Door, method: &str, path: &str) -> (u16, String, String) {
+        let told = door.ask(method, path, &[], "").await;
+        (told.status, told.header("content-type").to_owned(), told.text)
     }
 
-    async fn told(live: &Published, path: &str) -> Vec<ShadowReport> {
-        let (status, kind, body) = ask(live, "GET", path, None).await;
+    async fn told(door: &Door, path: &str) -> Vec<ShadowReport> {
+        let (status, kind, body) = ask(door, "GET", path).await;
         assert_eq!((status, &*kind), (200, "application/json"), "{body}");
         serde_json::from_str::<Shadows>(&body).unwrap().shadows
     }
 
-    fn ledger(live: &Published, original: &str, version: &str, work: impl Fn(&crate::compare::Ledger)) {
-        let live = live.load();
+    fn ledger(door: &Door, original: &str, version: &str, work: impl Fn(&crate::compare::Ledger)) {
+        let live = door.live.load();
         let of = |line: &&Arc<Line>| {
             let subject = line.ledger().subject();
             subject.original == original && subject.version == version
@@ -208,49 +192,49 @@ routes:
 
     #[tokio::test]
     async fn a_shadow_without_traffic_is_told_and_what_nobody_asks_for_is_not() {
-        let live = live();
-        let all = told(&live, "/api/v1/shadows").await;
+        let door = door(None);
+        let all = told(&door, "/api/v1/shadows").await;
         let pairs = |all: &[ShadowReport]| -> Vec<(String, String, u64)> {
             all.iter().map(|one| (one.original.clone(), one.version.clone(), one.compared)).collect()
         };
         assert_eq!(pairs(&all), [("stable".to_owned(), "v2".to_owned(), 0)]);
         assert!(!all[0].verdict.is_empty());
 
-        ledger(&live, "v3", "v2", |ledger| ledger.dropped(Dropped::Queue));
-        ledger(&live, "stable", "v2", |ledger| ledger.observe(observation("/total")));
-        let of_route = told(&live, "/api/v1/shadows/checkout").await;
+        ledger(&door, "v3", "v2", |ledger| ledger.dropped(Dropped::Queue));
+        ledger(&door, "stable", "v2", |ledger| ledger.observe(observation("/total")));
+        let of_route = told(&door, "/api/v1/shadows/checkout").await;
         let expected = [("stable".to_owned(), "v2".to_owned(), 1), ("v3".to_owned(), "v2".to_owned(), 0)];
         assert_eq!(pairs(&of_route), expected);
         assert_eq!(of_route[0].differences[0].path, "/total");
         assert_eq!(of_route[1].dropped["queue"], 1);
-        assert_eq!(told(&live, "/api/v1/shadows").await, of_route);
+        assert_eq!(told(&door, "/api/v1/shadows").await, of_route);
     }
 
     #[tokio::test]
     async fn examples_are_lines_of_json_until_a_reset_forgets_them() {
-        let live = live();
-        ledger(&live, "stable", "v2", |ledger| {
+        let door = door(None);
+        ledger(&door, "stable", "v2", |ledger| {
             ledger.sent();
             ledger.observe(observation("/total"));
             ledger.observe(observation("/tax"));
         });
         let path = "/api/v1/shadows/checkout/examples";
-        let (status, kind, body) = ask(&live, "GET", path, None).await;
+        let (status, kind, body) = ask(&door, "GET", path).await;
         assert_eq!((status, &*kind), (200, "application/jsonl"));
         let lines: Vec<serde_json::Value> =
             body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 2, "{body}");
         assert!(lines.iter().all(|line| line["original"] == "1" && line["shadow"] == "2"), "{body}");
 
-        let reset = ask(&live, "POST", "/api/v1/shadows/checkout/reset", None).await;
+        let reset = ask(&door, "POST", "/api/v1/shadows/checkout/reset").await;
         assert_eq!(reset, (204, String::new(), String::new()));
-        assert_eq!(ask(&live, "GET", path, None).await.2, "");
-        assert_eq!(told(&live, "/api/v1/shadows").await[0].compared, 0);
+        assert_eq!(ask(&door, "GET", path).await.2, "");
+        assert_eq!(told(&door, "/api/v1/shadows").await[0].compared, 0);
     }
 
     #[tokio::test]
     async fn what_has_no_shadow_is_a_problem_that_says_so() {
-        let live = live();
+        let door = door(None);
         let cases = [
             ("GET", "/api/v1/shadows/checkou", 404, "did you mean `checkout`?"),
             ("GET", "/api/v1/shadows/nothing/examples", 404, "there is no route `nothing`"),
@@ -260,7 +244,7 @@ routes:
             ("GET", "/api/v1/shadows/checkout/reset", 405, "POST"),
         ];
         for (method, path, expected, words) in cases {
-            let (status, kind, body) = ask(&live, method, path, None).await;
+            let (status, kind, body) = ask(&door, method, path).await;
             assert_eq!((status, &*kind), (expected, "application/problem+json"), "{method} {path}");
             assert!(body.contains(words), "{body}");
         }
@@ -268,11 +252,12 @@ routes:
 
     #[tokio::test]
     async fn nothing_is_told_or_forgotten_without_the_token() {
-        let live = live();
-        ledger(&live, "stable", "v2", |ledger| ledger.observe(observation("/total")));
+        let door = door(Some("secret"));
+        ledger(&door, "stable", "v2", |ledger| ledger.observe(observation("/total")));
         for (method, path) in [("GET", "/api/v1/shadows"), ("POST", "/api/v1/shadows/checkout/reset")] {
-            assert_eq!(ask(&live, method, path, Some("secret")).await.0, 401, "{path}");
+            assert_eq!(ask(&door, method, path).await.0, 401, "{path}");
         }
-        assert_eq!(told(&live, "/api/v1/shadows").await[0].compared, 1);
+        let known = door.ask("GET", "/api/v1/shadows", &[("authorization", "Bearer secret")], "").await;
+        assert_eq!(known.good().json()["shadows"][0]["compared"], 1);
     }
 }

@@ -6,9 +6,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::config::{Config, FractionalVersion, Problem, Severity};
-use crate::flag::{Flag, FlagId, FlagState};
+use crate::flag::{Definition, Flag, FlagId, FlagState};
 use crate::gateway::Live;
+use crate::overlay::{Entry, Overlay};
 use crate::snapshot::Snapshot;
+use crate::source::Hand;
 use crate::source::{SourceState, Status};
 
 /// A problem.
@@ -154,11 +156,13 @@ pub struct FlagView {
     pub routes: Vec<String>,
     /// The file it comes from.
     pub source: Option<String>,
+    /// What was done to it by hand, in the order in which it applies.
+    pub entries: Vec<Entry>,
 }
 
 impl FlagView {
     /// A flag of a snapshot.
-    pub fn new(snapshot: &Snapshot, id: FlagId, flag: &Flag) -> FlagView {
+    pub fn new(snapshot: &Snapshot, overlay: &Overlay, id: FlagId, flag: &Flag) -> FlagView {
         let definition = flag.definition.as_deref();
         FlagView {
             key: flag.key.to_string(),
@@ -185,6 +189,7 @@ impl FlagView {
             source: definition
                 .and_then(|definition| definition.place.as_ref())
                 .map(|place| place.file.to_string()),
+            entries: overlay.of(&flag.key).to_vec(),
         }
     }
 }
@@ -195,8 +200,13 @@ pub struct FlagDetail {
     /// What the list says.
     #[serde(flatten)]
     pub flag: FlagView,
-    /// In flagd's format, references put in.
+    /// What runs, in flagd's format, references put in.
     pub definition: Option<Value>,
+    /// What its sources say, where that is something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_definition: Option<Value>,
+    /// What a write's `If-Match` has to be, without quotes.
+    pub etag: String,
     /// What its rule can read.
     pub reads: ReadsView,
     /// What is wrong with it, as far as is known now.
@@ -218,7 +228,7 @@ pub struct ReadsView {
 
 impl FlagDetail {
     /// A flag of a snapshot.
-    pub fn new(live: &Live, status: &Status, id: FlagId) -> FlagDetail {
+    pub fn new(live: &Live, status: &Status, hand: &Hand, etag: String, id: FlagId) -> FlagDetail {
         let snapshot = &live.snapshot;
         let flag = snapshot.flags.get(id);
         let (prefix, paths) = (format!("flags.{}", flag.key), snapshot.flags.paths());
@@ -226,14 +236,18 @@ impl FlagDetail {
             problem.key.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         let state = status.problems.load();
+        let sorted = |definition: &Definition| {
+            let mut json = definition.to_json();
+            json.sort_all_objects();
+            json
+        };
+        let definition = flag.definition.as_deref().map(sorted);
+        let source = hand.source(&flag.key).as_deref().map(sorted);
         FlagDetail {
-            flag: FlagView::new(snapshot, id, flag),
-            definition: flag.definition.as_ref().map(|definition| {
-                // It is JSON that we wrote ourselves; should it ever not be, a text is still true.
-                let text = definition.canonical();
-                let mut json = serde_json::from_str(&text).unwrap_or(Value::String(text));
-                json.get_mut(&*flag.key).map(Value::take).unwrap_or(json)
-            }),
+            flag: FlagView::new(snapshot, &hand.overlay(), id, flag),
+            source_definition: source.filter(|source| definition.as_ref() != Some(source)),
+            etag,
+            definition,
             reads: ReadsView {
                 attributes: flag
                     .reads
@@ -274,7 +288,7 @@ mod tests {
         let snapshot = snapshot("", "    inject: [told]\n    shadows: [{flag: copy}]", &flags);
         let routes = |key| {
             let id = snapshot.flags.find(key).unwrap();
-            FlagView::new(&snapshot, id, snapshot.flags.get(id)).routes
+            FlagView::new(&snapshot, &Overlay::default(), id, snapshot.flags.get(id)).routes
         };
         assert_eq!(routes("copy"), ["shop"]);
         assert_eq!(routes("told"), ["shop"]);

@@ -2,6 +2,8 @@
 //!
 //! It talks to Flagway's own doors on this machine or in this cluster. It follows nothing, keeps nothing open and speaks no TLS.
 
+pub mod events;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
@@ -84,6 +86,12 @@ impl Url {
     }
 
     fn exchange(&self, mut stream: TcpStream, call: &Call<'_>, deadline: Instant) -> std::io::Result<Answer> {
+        self.write(&mut stream, call, deadline)?;
+        let bytes = self.rest(stream, Vec::new(), deadline)?;
+        Answer::parse(&bytes).ok_or_else(|| std::io::Error::other("the answer is no HTTP, or was cut off"))
+    }
+
+    fn write(&self, stream: &mut TcpStream, call: &Call<'_>, deadline: Instant) -> std::io::Result<()> {
         let mut head = format!("{} {} HTTP/1.0\r\nhost: {}\r\n", call.method, self.path, self.authority);
         for (name, value) in call.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -94,20 +102,22 @@ impl Url {
         head.push_str("\r\n");
         head.push_str(call.body);
         stream.set_write_timeout(Some(left(deadline)?))?;
-        stream.write_all(head.as_bytes())?;
-        let mut bytes = Vec::new();
+        stream.write_all(head.as_bytes())
+    }
+
+    /// Everything behind `bytes`, until the connection ends.
+    fn rest(&self, mut stream: TcpStream, mut bytes: Vec<u8>, deadline: Instant) -> std::io::Result<Vec<u8>> {
         let mut chunk = [0; 8192];
         loop {
             stream.set_read_timeout(Some(left(deadline)?))?;
             match stream.read(&mut chunk)? {
-                0 => break,
+                0 => return Ok(bytes),
                 n => bytes.extend_from_slice(&chunk[..n]),
             }
             if bytes.len() as u64 > MAX_ANSWER {
                 return Err(std::io::Error::other("the answer is too long"));
             }
         }
-        Answer::parse(&bytes).ok_or_else(|| std::io::Error::other("the answer is no HTTP, or was cut off"))
     }
 }
 
@@ -123,6 +133,14 @@ fn left(deadline: Instant) -> std::io::Result<Duration> {
 
 impl Answer {
     fn parse(bytes: &[u8]) -> Option<Answer> {
+        let (head, body) = Answer::head(bytes)?;
+        let answer = Answer { body: String::from_utf8_lossy(body).into_owned(), ..head };
+        let promised = answer.header("content-length").and_then(|length| length.parse::<usize>().ok());
+        promised.is_none_or(|length| length <= body.len()).then_some(answer)
+    }
+
+    /// The head as an answer without a body, and the bytes behind it.
+    fn head(bytes: &[u8]) -> Option<(Answer, &[u8])> {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
         let head = std::str::from_utf8(&bytes[..end]).ok()?;
         let mut lines = head.split("\r\n");
@@ -131,10 +149,7 @@ impl Answer {
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        let body = &bytes[end + 4..];
-        let answer = Answer { status, headers, body: String::from_utf8_lossy(body).into_owned() };
-        let promised = answer.header("content-length").and_then(|length| length.parse::<usize>().ok());
-        promised.is_none_or(|length| length <= body.len()).then_some(answer)
+        Some((Answer { status, headers, body: String::new() }, &bytes[end + 4..]))
     }
 
     /// The first field of that name, which is in lower case.

@@ -99,7 +99,7 @@ impl Explain {
     }
 
     fn ask(&self, gateway: &str, request: &Request) -> Result<Explanation, Failure> {
-        let remote = Remote { gateway: gateway.to_owned(), token: self.token.clone() };
+        let remote = Remote { gateway: Some(gateway.to_owned()), token: self.token.clone() };
         let body = serde_json::to_string(request).map_err(|error| error.to_string())?;
         remote.read(&remote.ask("POST", "/explain", &body)?, "an explanation")
     }

@@ -46,6 +46,11 @@ pub fn print(text: &str) {
     let _ = try_print(text);
 }
 
+/// Prints JSON, laid out and escaped for a terminal.
+pub fn print_json(value: &serde_json::Value) {
+    print(&(text::json(&format!("{value:#}")) + "\n"));
+}
+
 /// Prints to stdout for whoever goes on and on: an error says that nobody reads any more.
 pub fn try_print(text: &str) -> std::io::Result<()> {
     let mut stdout = anstream::stdout().lock();
@@ -56,6 +61,12 @@ pub fn try_print(text: &str) -> std::io::Result<()> {
 /// Whether a person is looking at stdout.
 pub fn on_terminal() -> bool {
     std::io::stdout().is_terminal()
+}
+
+/// Columns of the terminal that stdout is; elsewhere 80.
+pub fn width() -> usize {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    size.map_or(80, |(terminal_size::Width(columns), _)| columns.into())
 }
 
 /// Problems one after the other with an empty line between, then their count.

@@ -26,12 +26,18 @@ pub struct Run {
     /// What to serve.
     #[command(flatten)]
     pub config: ConfigFile,
+    /// Where to die, for tests
+    #[cfg(debug_assertions)]
+    #[arg(long, hide = true, env = "FLAGWAY_FAIL_AT", hide_env = true, value_name = "POINT:N")]
+    pub fail_at: Option<crate::source::fail::Point>,
 }
 
 impl Run {
     /// Serves until a signal.
     pub fn run(&self, global: &Global) -> Result<(), Failure> {
         log::to_stderr(global)?;
+        #[cfg(debug_assertions)]
+        self.fail_at.clone().into_iter().for_each(crate::source::fail::Point::arm);
         let server = start::prepare(&self.config.file, TcpListener::bind::<SocketAddr>)?;
         gateway::serve(server).map_err(Failure::Message)
     }

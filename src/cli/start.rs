@@ -39,7 +39,10 @@ pub fn prepare(file: &Path, bind: impl FnMut(SocketAddr) -> Bound) -> Result<Ser
     let live = Arc::new(ArcSwap::from_pointee(Live::new(snapshot, &metrics, None)));
     let draining = Arc::new(AtomicBool::new(false));
     let doors = doors(&config, sockets.admin, sockets.probes, |kind| match kind {
-        Kind::Admin(token) => api::router(Arc::clone(&live), Arc::clone(&status), token),
+        Kind::Admin(token) => {
+            let state_dir = config.state_dir.clone();
+            api::router(Arc::clone(&live), Arc::clone(&status), keeper.hand(), token, state_dir)
+        }
         Kind::Probes => probes::router(
             Arc::clone(&live),
             Arc::clone(&status),

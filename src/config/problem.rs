@@ -46,11 +46,13 @@ pub enum ProblemKind {
     UnknownAttribute,
     /// A source cannot be read.
     Source,
+    /// What an operator did by hand does not apply any more.
+    Overlay,
 }
 
 impl ProblemKind {
     /// Every kind, so that a metric can show zeros.
-    pub const ALL: [ProblemKind; 10] = [
+    pub const ALL: [ProblemKind; 11] = [
         ProblemKind::Config,
         ProblemKind::Document,
         ProblemKind::Definition,
@@ -61,6 +63,7 @@ impl ProblemKind {
         ProblemKind::Unsendable,
         ProblemKind::UnknownAttribute,
         ProblemKind::Source,
+        ProblemKind::Overlay,
     ];
 
     /// The label's text.
@@ -76,6 +79,7 @@ impl ProblemKind {
             ProblemKind::Unsendable => "unsendable",
             ProblemKind::UnknownAttribute => "unknown_attribute",
             ProblemKind::Source => "source",
+            ProblemKind::Overlay => "overlay",
         }
     }
 }

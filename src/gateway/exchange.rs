@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode, Uri};
+use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 
@@ -14,11 +16,15 @@ use super::fields::Fields;
 use super::forwarded::Peer;
 use super::live::Live;
 use super::shadow::copying::Copying;
+use super::streams::{Chosen, Streaming};
 use crate::config::route::{Action, Forward, Route};
 use crate::context::visitor::set_cookie;
 use crate::decide::Decision;
 use crate::telemetry::Outcome;
 use crate::telemetry::limiter::uptime;
+
+/// What the log says of a stream that a kill ended, whatever became of it then.
+const KILLED: &str = "ended by a kill";
 
 /// One request and its answer.
 pub struct Exchange {
@@ -42,6 +48,10 @@ pub struct Exchange {
     pub target: Option<Uri>,
     /// Whether the request asks for an answer that pauses as it likes.
     pub stream: bool,
+    /// Whether it asks for another protocol on its connection.
+    pub upgrade: bool,
+    /// None: it is no stream, as far as is known.
+    streaming: Option<Streaming>,
     /// When the whole exchange has to be over.
     pub deadline: Option<Instant>,
     upstream_started: Option<Instant>,
@@ -66,6 +76,8 @@ impl Exchange {
             copying: None,
             target: None,
             stream: false,
+            upgrade: false,
+            streaming: None,
             deadline: None,
             upstream_started: None,
             upstream: Duration::ZERO,
@@ -112,7 +124,31 @@ impl Exchange {
             Some(left) => limit(&mut peer, left),
             None => {}
         }
+        if self.stream
+            && let Some(streaming) = self.begin_stream()
+        {
+            streaming.prepare(&mut peer, self.upgrade);
+            self.streaming = Some(streaming);
+        }
         Ok(peer)
+    }
+
+    fn begin_stream(&self) -> Option<Streaming> {
+        let (decision, attempts) = (self.decision.as_ref()?, self.attempts.as_ref()?);
+        let chosen = Chosen::of(&self.live, decision, attempts.version);
+        Some(Streaming::begin(&self.live, attempts.service, attempts.version, chosen))
+    }
+
+    /// The current attempt is answered; an answer may be a stream though nobody asked for one.
+    pub fn answered(&mut self, response: &ResponseHeader) {
+        if self.streaming.is_none() && is_stream(response) {
+            self.streaming = self.begin_stream();
+        }
+    }
+
+    /// Whether a kill has ended the stream that it is.
+    pub fn is_ended(&self) -> bool {
+        self.streaming.as_ref().is_some_and(Streaming::is_ended)
     }
 
     /// The endpoint of the current attempt took no connection.
@@ -130,10 +166,11 @@ impl Exchange {
 
     /// The current attempt failed after connecting. Whether another one follows.
     pub fn failed(&mut self, failure: Failure) -> bool {
+        let ended = self.is_ended();
         let Some(attempts) = &mut self.attempts else { return false };
         let pool = self.live.upstreams.pool(attempts.service, attempts.version);
         let again = attempts.after(failure);
-        if !failure.stale
+        if !(failure.stale || ended)
             && let Some(left_out) = pool.lines.pass(uptime())
         {
             let (service, version) = pool.names_of();
@@ -186,9 +223,16 @@ impl Exchange {
             version: attempts.filter(|attempts| attempts.count > 0).map(|attempts| attempts.version),
             attempts: attempts.map_or(0, |attempts| attempts.count),
             fallback: attempts.and_then(|attempts| attempts.fallback),
-            error: self.error.map(str::to_owned),
+            error: if self.is_ended() { Some(KILLED) } else { self.error }.map(str::to_owned),
         }
     }
+}
+
+fn is_stream(response: &ResponseHeader) -> bool {
+    let kind = response.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| {
+        [&b"text/event-stream"[..], b"application/grpc"].iter().any(|stream| kind.starts_with(stream))
+    })
 }
 
 /// Cuts a peer's timeouts to what is left.

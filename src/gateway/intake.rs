@@ -57,6 +57,7 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
             exchange.target = target;
             let upgrade = session.is_upgrade_req();
             exchange.stream = asks_for_a_stream(&head.headers) || upgrade;
+            exchange.upgrade = upgrade;
             exchange.begin_copies(head, upgrade);
             Verdict::Forward
         }

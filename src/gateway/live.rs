@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use prometheus::IntGauge;
 
 use super::shadow::Shadows;
+use super::streams::Streams;
 use super::upstream::Upstreams;
 use crate::config::Problem;
+use crate::config::service::{ServiceId, VersionId};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Handles, Metrics};
 
@@ -20,6 +23,12 @@ pub struct Live {
     pub upstreams: Upstreams,
     /// What copies of requests are sent by, and what is known of them.
     pub shadows: Shadows,
+    /// What is open, and may have to end after a kill.
+    pub streams: Arc<Streams>,
+    /// Of the streams that begin now.
+    pub era: u64,
+    /// By service and version.
+    open_streams: Vec<Vec<IntGauge>>,
     /// What upstreams need and do not have: files that cannot be used.
     unusable: Vec<Problem>,
 }
@@ -38,13 +47,27 @@ impl Live {
         }
         let own = before.map(|before| &before.shadows);
         let shadows = Shadows::new(&snapshot.config, metrics, &upstreams, own);
+        let streams =
+            before.map_or_else(|| Arc::new(Streams::new(metrics)), |before| Arc::clone(&before.streams));
+        let services = snapshot.config.services.iter();
+        let open_streams = services.map(|service| {
+            service.versions.iter().map(|version| metrics.streams(&service.name, &version.name)).collect()
+        });
         Live {
+            era: streams.era(),
+            streams,
+            open_streams: open_streams.collect(),
             handles: Handles::resolve(metrics, &snapshot),
             upstreams,
             shadows,
             unusable: problems,
             snapshot,
         }
+    }
+
+    /// Counts the open streams of a version.
+    pub fn open_streams(&self, service: ServiceId, version: VersionId) -> &IntGauge {
+        &self.open_streams[service.0][version.0]
     }
 
     /// What is wrong with what is live: names that lead nowhere, files that upstreams need and cannot use.

@@ -99,7 +99,7 @@ impl ProxyHttp for Proxy {
         end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        in_time(exchange)?;
+        goes_on(exchange, end)?;
         // Pingora writes an empty last piece to HTTP/1 as the chunk that ends a body, and then ends it once more: the second end would
         // begin the connection's next request.
         body.take_if(|piece| end && piece.is_empty());
@@ -114,6 +114,7 @@ impl ProxyHttp for Proxy {
         exchange: &mut Exchange,
     ) -> Result<()> {
         exchange.upstream_spoke();
+        exchange.answered(response);
         exchange.keep_head(response);
         Ok(())
     }
@@ -129,7 +130,7 @@ impl ProxyHttp for Proxy {
         if end {
             exchange.upstream_spoke();
         }
-        in_time(exchange).map(|()| None)
+        goes_on(exchange, end).map(|()| None)
     }
 
     fn upstream_response_trailer_filter(
@@ -172,7 +173,8 @@ impl ProxyHttp for Proxy {
         let method = &session.req_header().method;
         let failure = Failure {
             why: why(error.etype()),
-            stale: error.retry(),
+            // Of a stream that was ended, the connection is not to blame: the version is not asked again.
+            stale: error.retry() && !exchange.is_ended(),
             idempotent: method.is_idempotent(),
             safe: method.is_safe(),
             spent: session.as_ref().retry_buffer_truncated() || session.response_written().is_some(),
@@ -192,7 +194,10 @@ impl ProxyHttp for Proxy {
         if status == Some(StatusCode::INTERNAL_SERVER_ERROR) {
             tracing::error!(reason = error.reason_str(), "a request failed inside the gateway");
         }
-        let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
+        // Behind a 101 comes no answer: what is written there, the client takes for the other protocol.
+        let begun = session.response_written().is_some_and(|head| {
+            head.status == StatusCode::SWITCHING_PROTOCOLS || !head.status.is_informational()
+        });
         if let Some(status) = status.filter(|_| !begun) {
             // A client that is gone cannot be told.
             let _ = Answer::error(status).send_last(session, exchange).await;
@@ -257,9 +262,13 @@ impl Proxy {
     }
 }
 
-fn in_time(exchange: &Exchange) -> Result<()> {
+/// Whether a body may go on; `end`: this is all of it.
+fn goes_on(exchange: &Exchange, end: bool) -> Result<()> {
     if exchange.is_late() {
         return Err(Error::new_up(ErrorType::ReadTimedout));
+    }
+    if !end && exchange.is_ended() {
+        return Err(Error::new_up(ErrorType::ConnectionClosed));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! Sockets are bound before and handed over by Pingora's table of descriptors, under a key of ours: so a port that is taken is an
 //! error of the start, and port 0 can be told. The gate will stand in [`Listening`], between the socket and [`Proxy`].
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd;
 use std::sync::Arc;
 
@@ -141,7 +141,7 @@ impl ServiceWithDependents for Opened {
             Ok(socket) => {
                 ready.notify_ready();
                 // Until the process ends: while traffic drains, the probes still have to say so.
-                axum::serve(socket, router).await
+                axum::serve(socket, router.into_make_service_with_connect_info::<SocketAddr>()).await
             }
             Err(error) => Err(error),
         };

@@ -4,8 +4,7 @@
 //! at all, and only when it would say something new.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -15,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::last_good::LastGood;
 use super::sight;
+use super::whole_file;
 use crate::config::{FlagLimits, Source};
 use crate::flag::{Document, Entry, Format};
 use crate::snapshot::Definitions;
@@ -43,6 +43,7 @@ impl Disk {
     /// What was kept of a source, and when that was written. A file that is of no use counts as none, and is told.
     pub fn load(&self, source: &Source, limits: &FlagLimits) -> Option<(LastGood, SystemTime)> {
         let path = self.path(source);
+        whole_file::sweep(&path);
         let limits = FlagLimits { document_bytes: limits.document_bytes.saturating_mul(GROWTH), ..*limits };
         let written = fs::metadata(&path).ok()?.modified().ok()?;
         let loaded = sight::read(&path, limits.document_bytes).0.and_then(|text| {
@@ -93,7 +94,7 @@ fn run(inbox: &Receiver<(PathBuf, LastGood)>) {
             if written.get(&path) == Some(&digest) {
                 continue;
             }
-            match write(&path, &text) {
+            match whole_file::write(&path, text.as_bytes(), "flags") {
                 Ok(()) => {
                     written.insert(path, digest);
                 }
@@ -113,19 +114,6 @@ fn text(definitions: &Definitions) -> String {
     });
     let flags: serde_json::Map<_, _> = good.collect();
     serde_json::json!({ "flags": flags }).to_string()
-}
-
-/// Writes a file whole or not at all, and so that it is there after a power cut.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    // During an upgrade two processes may write it.
-    let new = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = File::create(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -163,7 +151,7 @@ mod tests {
         let disk = Disk::open(folder.path());
         let good = parsed(FLAGS);
         assert_eq!(canonical(&good).len(), 2);
-        write(&disk.path(&source), &text(good.entries())).unwrap();
+        whole_file::write(&disk.path(&source), text(good.entries()).as_bytes(), "flags").unwrap();
         let (loaded, written) = disk.load(&source, &FlagLimits::default()).unwrap();
         assert_eq!(canonical(&loaded), canonical(&good));
         assert!(written <= SystemTime::now());
@@ -196,7 +184,7 @@ mod tests {
         let source = Source::File("flags.json".into());
         assert!(disk.load(&source, &FlagLimits::default()).is_none());
         for text in ["", "{", "[]"] {
-            write(&disk.path(&source), text).unwrap();
+            whole_file::write(&disk.path(&source), text.as_bytes(), "flags").unwrap();
             assert!(disk.load(&source, &FlagLimits::default()).is_none(), "{text}");
         }
     }

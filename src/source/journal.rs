@@ -1,10 +1,12 @@
-//! The log's account of problems: each is told once when it appears, and once when it is gone.
+//! The account of problems, for the log and for whoever listens: each is told once when it appears, and once when it is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
+use super::events::{Event, Events, time};
 use crate::config::{Problem, ProblemKind};
 
-/// Lines about problems at one time; of more, only the number is told.
+/// Lines and events about problems at one time; of more, only the number is told.
 const LINES: usize = 100;
 
 /// What was told.
@@ -24,11 +26,22 @@ struct Changes<'p> {
 
 impl Journal {
     /// Tells what is new among the present problems, and what is gone.
-    pub fn tell<'p>(&mut self, problems: impl Iterator<Item = &'p Problem>) {
+    pub fn tell<'p>(&mut self, problems: impl Iterator<Item = &'p Problem>, events: &Events) {
         let Changes { appeared, gone } = self.changes(problems);
-        appeared.iter().take(LINES).for_each(|problem| warn(problem));
+        let event = |kind: &ProblemKind, key: &str, found: &str, gone| Event::Problem {
+            time: time(SystemTime::now()),
+            kind: kind.label().to_owned(),
+            key: key.to_owned(),
+            found: found.to_owned(),
+            gone,
+        };
+        for problem in appeared.iter().take(LINES) {
+            warn(problem);
+            events.tell(event(&problem.kind, &problem.key, &problem.found, false));
+        }
         for (kind, key, found) in gone.iter().take(LINES) {
             tracing::info!(kind = kind.label(), key, found, "problem gone");
+            events.tell(event(kind, key, found, true));
         }
         let untold = appeared.len().saturating_sub(LINES) + gone.len().saturating_sub(LINES);
         if untold > 0 {

@@ -1,20 +1,35 @@
-//! The keeper: owns the configuration file and all sources, and publishes a snapshot whenever what they say has changed.
+//! The keeper: owns the configuration file, all sources and the overlay, and publishes a snapshot whenever what they say together has
+//! changed.
+//!
+//! One thread does one thing after the other: a look at what changed on disk, a write that an operator asks for, an entry whose time is
+//! over. So nothing is ever built of half of a change, and whoever is answered is answered by what is published.
+
+mod operating;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
+use tokio::sync::Semaphore;
+
+use super::book::Book;
 use super::disk::Disk;
+use super::events::{Event, Events, time};
+use super::hand::{Ask, Hand, REFUSALS};
 use super::journal::Journal;
 use super::kept::{Kept, Taken};
 use super::last_good::merge;
 use super::sight::{self, Sight};
+use super::standing::Standing;
 use super::watch::{self, Look, Wake};
-use super::{SourceState, Status, configuration};
-use crate::config::{Config, Problem, Source};
-use crate::snapshot::Snapshot;
+use super::{SourceState, SourceStatus, Status, configuration};
+use crate::config::{Config, Problem, ProblemKind, Source};
+use crate::overlay::Overlay;
+use crate::snapshot::{Definitions, Snapshot};
 use crate::telemetry::{Metrics, Reload};
 
 /// Owns what is on disk.
@@ -29,10 +44,19 @@ pub struct Keeper {
     /// Why the file on disk is not what serves.
     config_problems: Vec<Problem>,
     sources: Vec<Kept>,
+    /// What all sources say together.
+    definitions: Arc<Definitions>,
+    /// What operators did above it.
+    book: Book,
     disk: Option<Disk>,
     snapshot: Arc<Snapshot>,
+    /// It was published, and nobody told of it yet.
+    news: bool,
     status: Arc<Status>,
     journal: Journal,
+    /// The other end of everyone's.
+    hand: Hand,
+    inbox: Receiver<Ask>,
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -48,7 +72,21 @@ impl Keeper {
         let config = Arc::new(configuration::parse(path, &seen)?);
         let disk = config.state_dir.as_deref().map(Disk::open);
         let sources = Kept::all(&config, configuration::folder(path), Vec::new(), disk.as_ref());
-        let snapshot = build(&config, &sources);
+        let definitions = Arc::new(merge(sources.iter().map(|source| &source.good)));
+        let book = Book::open(config.state_dir.as_deref()).map_err(|error| {
+            let found = format!("what operators did by hand cannot be kept, not even in memory: {error}");
+            vec![Problem::error(ProblemKind::Overlay, "state_dir", found)]
+        })?;
+        let snapshot = build(&config, &definitions, book.overlay());
+        let (asks, inbox) = channel();
+        let hand = Hand {
+            asks,
+            standing: Arc::default(),
+            events: Events::default(),
+            trail: book.trail(),
+            durable: book.durable,
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
+        };
         let mut keeper = Keeper {
             path: path.to_owned(),
             config: config.clone(),
@@ -56,14 +94,22 @@ impl Keeper {
             seen,
             config_problems: Vec::new(),
             sources,
+            definitions,
+            book,
             disk,
-            snapshot: snapshot.clone(),
+            snapshot,
+            news: false,
             status: Arc::default(),
             journal: Journal::default(),
+            hand,
+            inbox,
             metrics: None,
         };
+        keeper.stand();
+        keeper.resume();
         keeper.sources.iter().for_each(|source| keeper.save(source));
         let problems = keeper.tell();
+        let snapshot = keeper.snapshot.clone();
         let seconds = begun.elapsed().as_secs_f64();
         tracing::info!(revision = %snapshot.revision, flags = snapshot.flags.len(), problems, seconds, "loaded");
         Ok((keeper, snapshot))
@@ -79,25 +125,60 @@ impl Keeper {
         self.status.clone()
     }
 
+    /// For whoever operates by hand.
+    pub fn hand(&self) -> Hand {
+        self.hand.clone()
+    }
+
     /// Counts reloads there.
     pub fn counting(self, metrics: Arc<Metrics>) -> Keeper {
         Keeper { metrics: Some(metrics), ..self }
     }
 
-    /// Starts the watching thread. `publish` is called on it with every new snapshot; the returned handle wakes it; dropping the handle does not stop it.
+    /// Starts watching and operating. `publish` is called with every new snapshot, on the keeper's own thread, which waits for it; the
+    /// returned handle wakes the watch; dropping the handle does not stop it.
     pub fn watch(mut self, publish: impl Fn(Arc<Snapshot>) + Send + 'static) -> Wake {
-        let (looks, inbox) = sync_channel(LOOKS);
-        let wake = watch::start(self.paths(), looks);
+        let (looks, seen) = sync_channel(LOOKS);
+        let asks = self.hand.asks.clone();
+        let wake =
+            watch::start(self.paths(), move |look| looks.send(look).is_ok() && asks.send(Ask::Look).is_ok());
         let watching = wake.clone();
         thread::Builder::new()
             .name("keeper".to_owned())
-            .spawn(move || {
-                while let Ok(look) = inbox.recv() {
-                    self.take(look, &watching, &publish);
-                }
-            })
+            .spawn(move || self.run(&seen, &watching, &publish))
             .expect("at its start a process can start a thread, or it can do nothing at all");
         wake
+    }
+
+    fn run(&mut self, looks: &Receiver<Look>, wake: &Wake, publish: &impl Fn(Arc<Snapshot>)) {
+        loop {
+            // A clock that is set is noticed at the next poll.
+            match self.inbox.recv_timeout(self.until_expiry(SystemTime::now())) {
+                Ok(ask) => self.hear(ask, looks, wake, publish),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.expire(SystemTime::now(), publish);
+        }
+    }
+
+    fn hear(&mut self, ask: Ask, looks: &Receiver<Look>, wake: &Wake, publish: &impl Fn(Arc<Snapshot>)) {
+        match ask {
+            Ask::Look => {
+                if let Ok(look) = looks.try_recv() {
+                    self.take(look, wake, publish);
+                }
+            }
+            Ask::Write(write, answer) => {
+                // Whoever asked may have gone: it is done all the same.
+                let _ = answer.send(self.write(&write, publish));
+                self.tell();
+            }
+            Ask::Refused(record, permit) => {
+                self.book.refused(*record);
+                drop(permit);
+            }
+        }
     }
 
     /// Takes over what a look found, as far as it is usable, and publishes what came of it.
@@ -123,6 +204,9 @@ impl Keeper {
         }
         self.sources.iter_mut().for_each(Kept::confirmed);
         let published = accepted && self.rebuild(publish);
+        if refused {
+            self.stand();
+        }
         // Whoever sees a count sees the status that goes with it.
         let problems = self.tell();
         if refused {
@@ -164,32 +248,71 @@ impl Keeper {
         }
     }
 
-    /// Builds a snapshot of what stands now, and publishes it if it differs from the one that serves.
+    /// Joins what the sources say now and publishes what came of it, if it differs from what serves.
     fn rebuild(&mut self, publish: &impl Fn(Arc<Snapshot>)) -> bool {
-        let snapshot = build(&self.current, &self.sources);
+        let definitions = Arc::new(merge(self.sources.iter().map(|source| &source.good)));
+        let before = std::mem::replace(&mut self.definitions, definitions);
+        let snapshot = self.catch_up(&before);
+        // What the overlay hides is kept, too.
+        self.sources.iter().for_each(|source| self.save(source));
+        self.serve(snapshot, publish)
+    }
+
+    /// Publishes a snapshot if it differs from the one that serves.
+    fn serve(&mut self, snapshot: Arc<Snapshot>, publish: &impl Fn(Arc<Snapshot>)) -> bool {
         let same = snapshot.revision == self.snapshot.revision
             && snapshot.config.hash == self.snapshot.config.hash
             && snapshot.problems == self.snapshot.problems;
-        if same {
-            return false;
+        if !same {
+            self.snapshot = snapshot.clone();
+            publish(snapshot);
+            self.news = true;
         }
-        self.snapshot = snapshot.clone();
-        publish(snapshot);
-        self.sources.iter().for_each(|source| self.save(source));
-        true
+        // Second: with an ETag that is too old a write is refused; with one that is too new it would overwrite what nobody saw.
+        self.stand();
+        !same
     }
 
-    /// Brings status and log up to date; the number of all problems.
+    /// Shows what stands to whoever reads it.
+    fn stand(&self) {
+        self.hand.standing.store(Arc::new(Standing {
+            definitions: self.definitions.clone(),
+            overlay: self.book.overlay().clone(),
+            limits: self.current.flags.limits,
+            files: self.sources.iter().map(Kept::file).collect(),
+        }));
+    }
+
+    /// Brings status, log and listeners up to date; the number of all problems.
     fn tell(&mut self) -> usize {
         let configuration = self.config_problems.iter().chain(&self.current.warnings);
+        let problems = configuration.chain(&self.book.problems);
         let problems: Vec<_> =
-            configuration.chain(self.sources.iter().flat_map(|source| &source.problems)).cloned().collect();
+            problems.chain(self.sources.iter().flat_map(|source| &source.problems)).cloned().collect();
         let number = problems.len() + self.snapshot.problems.len();
         let problems = Arc::new(problems);
         self.status.problems.store(problems.clone());
-        self.status.sources.store(Arc::new(self.sources.iter().map(Kept::status).collect()));
+        let sources: Vec<_> = self.sources.iter().map(Kept::status).collect();
+        let before = self.status.sources.swap(Arc::new(sources.clone()));
         // Last: who reads of a problem in the log finds it in the status.
-        self.journal.tell(problems.iter().chain(&self.snapshot.problems));
+        let events = &self.hand.events;
+        sources.iter().filter(|now| !before.iter().any(|before| alike(before, now))).for_each(|source| {
+            events.tell(Event::Source {
+                time: time(SystemTime::now()),
+                name: source.name.clone(),
+                state: source.state.as_str().to_owned(),
+                flags: source.flags,
+            });
+        });
+        self.journal.tell(problems.iter().chain(&self.snapshot.problems), events);
+        if std::mem::take(&mut self.news) {
+            events.tell(Event::Published {
+                time: time(SystemTime::now()),
+                revision: self.snapshot.revision.to_string(),
+                flags: self.snapshot.flags.len(),
+                problems: number,
+            });
+        }
         number
     }
 
@@ -215,6 +338,14 @@ impl Keeper {
     }
 }
 
-fn build(config: &Arc<Config>, sources: &[Kept]) -> Arc<Snapshot> {
-    Arc::new(Snapshot::build(config.clone(), &merge(sources.iter().map(|source| &source.good))))
+fn build(config: &Arc<Config>, definitions: &Definitions, overlay: &Overlay) -> Arc<Snapshot> {
+    let (running, problems) = overlay.apply_all(definitions.clone(), &config.flags.limits);
+    let mut snapshot = Snapshot::build(config.clone(), &running);
+    snapshot.problems.extend(problems);
+    Arc::new(snapshot)
+}
+
+/// Its age is no event.
+fn alike(before: &SourceStatus, now: &SourceStatus) -> bool {
+    (&before.name, before.state, before.flags) == (&now.name, now.state, now.flags)
 }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::disk::Disk;
 use super::last_good::LastGood;
 use super::sight::{self, Sight};
+use super::standing::SourceFile;
 use super::{SourceState, SourceStatus};
 use crate::config::{Config, Flags, Problem, ProblemKind, Source};
 use crate::flag::{Document, Format};
@@ -14,6 +15,8 @@ use crate::flag::{Document, Format};
 pub struct Kept {
     pub source: Source,
     pub good: LastGood,
+    /// What the disk had kept when it was opened, until somebody takes it.
+    pub found: LastGood,
     pub problems: Vec<Problem>,
     /// What was taken last, usable or not.
     seen: Sight,
@@ -43,6 +46,7 @@ impl Kept {
         let seen = sight::read_settled(path, flags.limits.document_bytes);
         let mut kept = Kept {
             source: source.clone(),
+            found: good.clone(),
             good,
             problems: Vec::new(),
             seen: seen.clone(),
@@ -112,6 +116,13 @@ impl Kept {
             fresh: self.fresh,
             flags: self.good.entries().len(),
         }
+    }
+
+    /// As those see it who do not own it.
+    pub fn file(&self) -> SourceFile {
+        let Source::File(path) = &self.source;
+        let name = self.name.strip_prefix("file:").unwrap_or(&self.name).to_owned();
+        SourceFile { name, path: path.clone(), text: self.seen.clone(), good: self.good.clone() }
     }
 
     /// The problems beside which, or for which, the last sight was taken or refused.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::flag::{Document, Entry};
 use crate::snapshot::Definitions;
 
-/// What a source says, where it said something usable last.
+/// What a source says, where it said something usable last. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct LastGood {
-    entries: Definitions,
+    entries: Arc<Definitions>,
 }
 
 impl LastGood {
@@ -29,7 +29,7 @@ impl LastGood {
             };
             (key.clone(), entry)
         });
-        let next = LastGood { entries: entries.collect() };
+        let next = LastGood { entries: Arc::new(entries.collect()) };
         let (before, after) = (self.good(), next.good());
         if before > 0 && after == 0 && !allow_empty {
             return Err(before);
@@ -53,7 +53,7 @@ impl LastGood {
 pub fn merge<'a>(sources: impl Iterator<Item = &'a LastGood>) -> Definitions {
     let mut merged = Definitions::new();
     for source in sources {
-        for (key, entry) in &source.entries {
+        for (key, entry) in source.entries.iter() {
             if matches!(entry, Entry::Good(_)) || !matches!(merged.get(key), Some(Entry::Good(_))) {
                 merged.insert(key.clone(), entry.clone());
             }

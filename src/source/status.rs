@@ -40,6 +40,17 @@ pub enum SourceState {
     Missing,
 }
 
+impl SourceState {
+    /// As the API and events call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SourceState::Ready => "ready",
+            SourceState::Stale => "stale",
+            SourceState::Missing => "missing",
+        }
+    }
+}
+
 impl Status {
     /// Brings the metrics about sources and problems up to date, for a scrape. `snapshot` are the problems of the one that serves.
     pub fn measure(&self, metrics: &Metrics, live: impl Iterator<Item = ProblemKind>, now: SystemTime) {

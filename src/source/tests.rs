@@ -1,13 +1,16 @@
 //! The keeper on real files: what is written to disk is what is published.
 
+mod by_hand;
+
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use super::{Keeper, SourceState, Status, Wake, check};
+use super::fixture::{CONFIG, Folder, flags};
+use super::{Hand, Keeper, SourceState, Status, Wake, check};
 use crate::config::{Problem, ProblemKind};
 use crate::snapshot::Snapshot;
 use crate::telemetry::Metrics;
@@ -15,68 +18,20 @@ use crate::telemetry::Metrics;
 /// Longer than anything here takes; only a failing test waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const CONFIG: &str = "
-listeners: [{bind: 127.0.0.1:0}]
-state_dir: state
-flags:
-  sources: [{file: flags.json}]
-services:
-  shop:
-    default: stable
-    versions: {stable: {endpoints: [127.0.0.1:1]}, canary: {endpoints: [127.0.0.1:2]}}
-routes:
-  - {name: shop, match: {path_prefix: /}, service: shop, version: {flag: shop-version}}
-";
-
-/// `shop-version` with the given generation in its metadata.
-fn flags(generation: usize) -> String {
-    format!(
-        r#"{{"flags": {{"shop-version": {{"state": "ENABLED", "variants": {{"stable": "stable", "canary": "canary"}},
-            "defaultVariant": "stable", "metadata": {{"generation": {generation}}}}}}}}}"#
-    )
-}
-
 fn generation(snapshot: &Snapshot) -> Option<u64> {
     let (_, flag) = snapshot.flags.iter().next()?;
     flag.definition.as_ref()?.metadata["generation"].as_u64()
 }
 
-struct Folder(tempfile::TempDir);
-
 impl Folder {
-    fn new() -> Folder {
-        let folder = Folder(tempfile::tempdir().unwrap());
-        folder.write("flagway.yaml", CONFIG);
-        folder.write("flags.json", &flags(0));
-        folder
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.at(name), text).unwrap();
-    }
-
-    /// Writes a file beside, and renames it into place.
-    fn replace(&self, name: &str, text: &str) {
-        self.write(".new", text);
-        fs::rename(self.at(".new"), self.at(name)).unwrap();
-    }
-
-    fn open(&self) -> (Keeper, Arc<Snapshot>) {
-        Keeper::open(&self.at("flagway.yaml")).unwrap()
-    }
-
     fn run(&self) -> Running {
         let (keeper, first) = self.open();
-        let (status, metrics) = (keeper.status(), Arc::new(Metrics::new(100)));
+        let (status, hand, metrics) = (keeper.status(), keeper.hand(), Arc::new(Metrics::new(100)));
         let (publish, published) = channel();
         let wake = keeper
             .counting(metrics.clone())
             .watch(move |snapshot| publish.send(snapshot).unwrap_or_default());
-        Running { first, published, status, metrics, wake }
+        Running { first, published, status, hand, metrics, wake }
     }
 }
 
@@ -84,6 +39,7 @@ struct Running {
     first: Arc<Snapshot>,
     published: Receiver<Arc<Snapshot>>,
     status: Arc<Status>,
+    hand: Hand,
     metrics: Arc<Metrics>,
     wake: Wake,
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -61,19 +61,20 @@ pub struct Look {
     pub asked: bool,
 }
 
-/// Starts watching. Every look that found something goes to `looks`, and each of the poll; while nobody takes them, watching waits.
-pub fn start(paths: Vec<(PathBuf, usize)>, looks: SyncSender<Look>) -> Wake {
+/// Starts watching. Every look that found something is handed on, and each of the poll; watching waits for `hand_on`, and ends when it says that
+/// nobody takes looks any more.
+pub fn start(paths: Vec<(PathBuf, usize)>, hand_on: impl Fn(Look) -> bool + Send + 'static) -> Wake {
     let (nudges, inbox) = channel();
     let events = nudges.clone();
     let folders = Folders::new(move |event| {
         // Nobody watches any more: the process ends.
         let _ = events.send(Nudge::Event(event));
     });
-    let mut watch = Watch { folders, inbox, looks, spots: Vec::new(), asked: false };
+    let mut watch = Watch { folders, inbox, spots: Vec::new(), asked: false };
     watch.watch(paths);
     thread::Builder::new()
         .name("watch".to_owned())
-        .spawn(move || watch.run())
+        .spawn(move || watch.run(&hand_on))
         .expect("at its start a process can start a thread, or it can do nothing at all");
     Wake { nudges: Some(nudges) }
 }
@@ -81,7 +82,6 @@ pub fn start(paths: Vec<(PathBuf, usize)>, looks: SyncSender<Look>) -> Wake {
 struct Watch {
     folders: Folders,
     inbox: Receiver<Nudge>,
-    looks: SyncSender<Look>,
     spots: Vec<Spot>,
     asked: bool,
 }
@@ -95,7 +95,7 @@ struct Spot {
 }
 
 impl Watch {
-    fn run(mut self) {
+    fn run(mut self, hand_on: &impl Fn(Look) -> bool) {
         let mut poll = Instant::now();
         loop {
             let due = self.spots.iter().filter_map(|spot| spot.eye.due()).fold(poll, Instant::min);
@@ -120,7 +120,7 @@ impl Watch {
             let asked = self.asked && settled;
             self.asked &= !asked;
             let tells = polled || asked || !changed.is_empty();
-            if tells && self.looks.send(Look { changed, asked }).is_err() {
+            if tells && !hand_on(Look { changed, asked }) {
                 return;
             }
         }

@@ -65,6 +65,11 @@ impl<const N: usize> Bounded<N> {
         counter
     }
 
+    /// Every series that was made as itself, in no order.
+    pub(super) fn counts(&self) -> Vec<([String; N], u64)> {
+        self.0.made.lock().iter().map(|(labels, counter)| (labels.clone(), counter.get())).collect()
+    }
+
     /// The counter with these labels, if it was ever made as itself.
     fn existing(&self, labels: [&str; N]) -> Option<IntCounter> {
         self.0.made.lock().get(&labels.map(|label| cut(label, LABEL_BYTES).to_owned())).cloned()

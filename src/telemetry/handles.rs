@@ -18,8 +18,8 @@ use prometheus::Histogram;
 #[derive(Debug)]
 pub struct Handles {
     requests: Bounded<4>,
-    evaluations: Bounded<3>,
-    shadow_evaluations: Bounded<3>,
+    pub(super) evaluations: Bounded<3>,
+    pub(super) shadow_evaluations: Bounded<3>,
     fallbacks: Bounded<3>,
     gateway_seconds: Histogram,
     upstream_seconds: Histogram,

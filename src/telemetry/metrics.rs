@@ -13,6 +13,7 @@ use super::bounded::Bounded;
 use super::limiter::Limiters;
 use super::rare::Rare;
 use super::shadow::ShadowMetrics;
+use super::streams::StreamMetrics;
 use crate::config::ProblemKind;
 use crate::decide::Trouble;
 use crate::flag::Reason;
@@ -39,6 +40,7 @@ pub struct Metrics {
     pub(super) upstream_seconds: Histogram,
     pub(super) access_log_dropped: IntCounter,
     pub(super) shadows: ShadowMetrics,
+    pub(super) streams: StreamMetrics,
     /// Not metrics, but bounded with them and as long-lived.
     pub(super) limiters: Limiters,
     reloads: [IntCounter; 3],
@@ -118,6 +120,7 @@ impl Metrics {
             upstream_seconds: seconds.with_label_values(&["upstream"]),
             access_log_dropped,
             shadows: ShadowMetrics::new(&registry, max_series),
+            streams: StreamMetrics::new(&registry, max_series),
             limiters: Limiters::new(max_series),
             reloads: ["published", "unchanged", "refused"].map(|result| reloads.with_label_values(&[result])),
             snapshot_info: gauges(
@@ -187,12 +190,16 @@ pub(super) fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
     registered(registry, IntGauge::new(name, help))
 }
 
-fn counters(registry: &Registry, name: &str, help: &str, label: &str) -> IntCounterVec {
+pub(super) fn counters(registry: &Registry, name: &str, help: &str, label: &str) -> IntCounterVec {
     registered(registry, IntCounterVec::new(Opts::new(name, help), &[label]))
 }
 
 fn gauges(registry: &Registry, name: &str, help: &str, label: &str) -> IntGaugeVec {
-    registered(registry, IntGaugeVec::new(Opts::new(name, help), &[label]))
+    gauges_of(registry, Opts::new(name, help), &[label])
+}
+
+pub(super) fn gauges_of(registry: &Registry, opts: Opts, labels: &[&str]) -> IntGaugeVec {
+    registered(registry, IntGaugeVec::new(opts, labels))
 }
 
 /// Names are our own constants: they are valid, and each is registered once.

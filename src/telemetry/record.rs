@@ -3,13 +3,12 @@
 //! Every text is escaped so that no terminal and no line-reader can be fooled, and cut so that no line is long without
 //! end. It holds no header, no query, no address and no attribute value.
 
-use std::io::{self, Write};
 use std::time::SystemTime;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::bounded::cut;
+use super::harmless;
 use super::{Outcome, access_log::Line};
 use crate::decide::{Decision, Resolved, Shadowed};
 use crate::snapshot::{Plan, Snapshot};
@@ -38,12 +37,7 @@ pub(super) struct Record<'a> {
 impl Record<'_> {
     /// The line, with its line break.
     pub(super) fn to_line(&self) -> Vec<u8> {
-        let mut line = Vec::with_capacity(USUAL_BYTES);
-        let mut json = serde_json::Serializer::with_formatter(&mut line, Harmless);
-        // Neither a `Vec` nor a map with text keys can fail.
-        let _ = self.serialize(&mut json);
-        line.push(b'\n');
-        line
+        harmless::line(self, USUAL_BYTES)
     }
 }
 
@@ -166,23 +160,4 @@ impl<T: std::fmt::Display> Serialize for Display<T> {
 /// Seconds, to the microsecond.
 fn micros(duration: std::time::Duration) -> f64 {
     duration.as_micros() as f64 / 1e6
-}
-
-/// Compact JSON that also escapes DEL and the control characters U+0080 to U+009F, which terminals obey.
-struct Harmless;
-
-impl Formatter for Harmless {
-    fn write_string_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        // 0xC2 begins each of U+0080 to U+00BF.
-        if !fragment.bytes().any(|byte| byte == 0x7f || byte == 0xc2) {
-            return CompactFormatter.write_string_fragment(writer, fragment);
-        }
-        for part in fragment.split_inclusive(char::is_control) {
-            match part.char_indices().next_back().filter(|(_, last)| last.is_control()) {
-                Some((end, last)) => write!(writer, "{}\\u{:04x}", &part[..end], u32::from(last))?,
-                None => writer.write_all(part.as_bytes())?,
-            }
-        }
-        Ok(())
-    }
 }

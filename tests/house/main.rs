@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use source::Source;
 
 /// The rooms, highest first: what stands higher may use what stands lower. `main.rs` and `lib.rs` stand above them all.
-const ROOMS: [&str; 14] = [
+const ROOMS: [&str; 15] = [
     "cli",
     "admin",
     "rollout",
@@ -19,6 +19,7 @@ const ROOMS: [&str; 14] = [
     "telemetry",
     "decide",
     "snapshot",
+    "overlay",
     "route",
     "context",
     "flag",
@@ -27,7 +28,7 @@ const ROOMS: [&str; 14] = [
 ];
 
 /// No clock, no I/O and no randomness in these: time and fresh bits are arguments.
-const PURE: [&str; 7] = ["decide", "snapshot", "route", "context", "flag", "compare", "config"];
+const PURE: [&str; 8] = ["decide", "snapshot", "overlay", "route", "context", "flag", "compare", "config"];
 
 /// What a pure room names nowhere but in tests. A `*` stands for any rest of a name.
 const IMPURE: [&str; 16] = [

@@ -114,14 +114,37 @@ fn a_wrong_command_line_exits_with_2() {
         &["schema"],
         &["schema", "routes"],
         &["check", "a", "b"],
+        &["flags"],
+        &["flags", "kill"],
+        &["flags", "weight", "f", "canary=5"],
         &["shadow"],
         &["shadow", "reset"],
         &["shadow", "report", "--json", "--watch"],
+        &["token"],
+        &["token", "new", "--name", "ann"],
+        &["token", "new", "--role", "root", "--name", "ann"],
+        &["token", "list", "-c", "flagway.yaml", "--state-dir", "state"],
+        &["token", "revoke"],
     ] {
         flagway(empty.path(), wrong).failed_with(2);
     }
     let help = flagway(empty.path(), &["--help"]).succeeded().stdout;
-    in_order(&help, &["run", "check", "explain", "shadow", "demo", "schema", "health", "completions"]);
+    in_order(
+        &help,
+        &[
+            "run",
+            "check",
+            "explain",
+            "flags",
+            "status",
+            "shadow",
+            "token",
+            "demo",
+            "schema",
+            "health",
+            "completions",
+        ],
+    );
 }
 
 #[test]

@@ -52,7 +52,45 @@ fn folder() -> tempfile::TempDir {
     for name in ["flagway.yaml", "flags.json"] {
         std::fs::copy(root().join("conf").join(name), home.path().join(name)).unwrap();
     }
+    std::fs::create_dir(home.path().join("state")).unwrap();
+    std::fs::write(home.path().join("state/audit.jsonl"), audit()).unwrap();
     home
+}
+
+/// What the reference shows of an audit.
+fn audit() -> String {
+    let entry = |kind: &str, field: &str, value: Value| {
+        let mut entry = json!({"flag": "checkout-version", "kind": kind, "by": "ann", "until": null});
+        entry[field] = value;
+        entry
+    };
+    let [one, five] = ["1%", "5%"].map(|share| entry("weight", "shares", json!({"canary": share})));
+    let mut kill = entry("kill", "variant", json!("stable"));
+    kill["until"] = json!("2026-12-03T12:02:58Z");
+    let stale = "the flag was changed meanwhile: its ETag is \"8c1d\"; look at it and ask again";
+    let records = [
+        ("09:30:00.120", "bob", "weight", json!([one]), json!([five]), json!({"why": "looks good"})),
+        ("10:02:58.004", "ann", "kill", json!([five]), json!([five, kill]), json!({"why": "5xx above 2 %"})),
+        ("10:03:17.530", "bob", "weight", json!([five, kill]), Value::Null, json!({"problem": stale})),
+        (
+            "10:20:41.911",
+            "ann",
+            "release",
+            json!([five, kill]),
+            json!([five]),
+            json!({"why": "fixed in 4.2.1"}),
+        ),
+    ];
+    let lines = records.iter().zip(1..).map(|((time, by, action, before, after, more), seq)| {
+        let refused = after.is_null();
+        let mut record = json!({
+            "seq": seq, "time": format!("2026-12-03T{time}Z"), "action": action, "flag": "checkout-version",
+            "by": by, "role": "operator", "from": "10.0.0.7", "before": before, "after": after,
+            "accepted": !refused, "status": if refused { 412 } else { 200 }});
+        record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        record.to_string() + "\n"
+    });
+    lines.collect()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -72,11 +110,26 @@ fn every_command_of_the_reference_runs() {
     let home = folder();
     let all = shown(&document("docs/cli.md"));
     let commands: BTreeSet<&str> = all.iter().map(|shown| shown.arguments[0].as_str()).collect();
-    let expected = ["check", "completions", "demo", "explain", "health", "run", "schema", "shadow"];
+    let expected = [
+        "audit",
+        "check",
+        "completions",
+        "demo",
+        "explain",
+        "flags",
+        "health",
+        "run",
+        "schema",
+        "shadow",
+        "status",
+        "token",
+    ];
     assert_eq!(commands.into_iter().collect::<Vec<_>>(), expected);
     for Shown { mut arguments, prints } in all {
         // What serves, or asks one who does, is tried elsewhere; here its options are read.
-        let alone = !["run", "demo", "health", "shadow"].contains(&&*arguments[0])
+        let asks = arguments[0] == "audit" && !arguments.iter().any(|argument| argument == "--state-dir");
+        let alone = !asks
+            && !["run", "demo", "flags", "health", "shadow", "status"].contains(&&*arguments[0])
             && !arguments.iter().any(|argument| argument == "--gateway" || argument.starts_with("/etc/"));
         if !alone {
             arguments.push("--help".to_owned());

@@ -33,6 +33,13 @@ pub fn cut(text: &str, width: usize) -> String {
     }
 }
 
+/// [`cut`], and filled with blanks up to `width`.
+pub fn padded(text: &str, width: usize) -> String {
+    let text = cut(text, width);
+    let gap = width.saturating_sub(columns(&text));
+    text + &" ".repeat(gap)
+}
+
 /// [`plain`], in lines of at most `width` columns, broken between words where it can be. At least one line.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];

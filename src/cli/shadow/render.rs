@@ -110,7 +110,7 @@ fn seconds(time: &str) -> String {
 }
 
 /// A name and its value, which may take several lines.
-fn line(out: &mut String, what: &str, value: &str) -> std::fmt::Result {
+pub fn line(out: &mut String, what: &str, value: &str) -> std::fmt::Result {
     let mut name = what;
     for part in wrap(value, WIDTH - VALUE) {
         writeln!(out, "  {}{part}", paint(FAINT, format_args!("{name:<0$}", VALUE - 2)))?;

@@ -29,7 +29,7 @@ pub static ROOT: Object = Object {
         optional(
             "state_dir",
             Type::Path,
-            "A folder for the last good flags; if absent, they live as long as the process.",
+            "A folder for last good flags, changes by hand, audit and tokens; if absent, all but tokens live in memory.",
         ),
         default("flags", Type::Object(&FLAGS), "{}", "Where flags come from."),
         default("context", Type::Object(&CONTEXT), "{}", "What a targeting can read."),

@@ -53,7 +53,7 @@ pub fn flagway(dir: &Path, arguments: &[&str]) -> Ran {
 /// The real binary in a folder, free of this machine's own settings.
 pub fn command(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flagway"));
-    command.current_dir(dir);
+    command.current_dir(dir).env("XDG_CONFIG_HOME", dir.join(".config"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FLAGWAY_") || name == "RUST_LOG") {
         command.env_remove(name);
     }

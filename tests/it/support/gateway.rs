@@ -265,11 +265,18 @@ impl Gateway {
 
     /// Stops it in good order; its folder can be started again.
     #[track_caller]
-    pub fn stop(mut self) -> Setup {
+    pub fn stop(self) -> Setup {
         self.signal("TERM");
-        let status = self.wait();
+        let (setup, status) = self.ended();
         assert!(status.success(), "{status}");
-        self.setup.take().expect("the home is there")
+        setup
+    }
+
+    /// Waits for its end, whatever that is; its folder can be started again.
+    #[track_caller]
+    pub fn ended(mut self) -> (Setup, ExitStatus) {
+        let status = self.wait();
+        (self.setup.take().expect("the home is there"), status)
     }
 }
 
