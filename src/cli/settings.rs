@@ -98,7 +98,7 @@ fn parse(file: &str, text: &str) -> Result<Written, Vec<Problem>> {
     match (tree.root.map(), tree.root.what()) {
         (Some(entries), _) => {
             for entry in entries {
-                take(entry, &mut written).unwrap_or_else(|problem| problems.push(problem));
+                take(entry, &mut written).unwrap_or_else(|problem| problems.push(*problem));
             }
         }
         (None, "nothing") => {}
@@ -114,7 +114,7 @@ fn parse(file: &str, text: &str) -> Result<Written, Vec<Problem>> {
     if problems.is_empty() { Ok(written) } else { Err(problems.into_iter().map(without_excerpt).collect()) }
 }
 
-fn take(entry: &Entry, written: &mut Written) -> Result<(), Problem> {
+fn take(entry: &Entry, written: &mut Written) -> Result<(), Box<Problem>> {
     let (key, node) = (entry.key.text(), &entry.value);
     match key {
         "gateway" => {
@@ -131,25 +131,25 @@ fn take(entry: &Entry, written: &mut Written) -> Result<(), Problem> {
         other => {
             let problem = wrong(&entry.key, other, format!("`{other}` is no key of this file"));
             let problem = problem.with_expected("`gateway`, `token` or `token_file`");
-            return Err(match suggest(other, KEYS) {
+            return Err(Box::new(match suggest(other, KEYS) {
                 Some(meant) => problem.with_fix(format!("did you mean `{meant}`?")),
                 None => problem,
-            });
+            }));
         }
     }
     Ok(())
 }
 
-fn text<'a>(key: &str, node: &'a Node) -> Result<&'a str, Problem> {
+fn text<'a>(key: &str, node: &'a Node) -> Result<&'a str, Box<Problem>> {
     match node.scalar() {
         Some(scalar) if scalar.value().is_string() && !scalar.text.is_empty() => Ok(&scalar.text),
         Some(_) if matches!(node.what(), "a number" | "a boolean") => {
             let problem = wrong(node, key, format!("`{key}` is {}", node.what()));
-            Err(problem.with_expected("text").with_fix("put it in quotes"))
+            Err(Box::new(problem.with_expected("text").with_fix("put it in quotes")))
         }
         _ => {
             let what = if node.what() == "text" { "empty" } else { node.what() };
-            Err(wrong(node, key, format!("`{key}` is {what}")).with_expected("text"))
+            Err(Box::new(wrong(node, key, format!("`{key}` is {what}")).with_expected("text")))
         }
     }
 }

@@ -75,7 +75,7 @@ fn head(stream: &mut TcpStream, deadline: Instant) -> std::io::Result<(Answer, V
 
 impl Events {
     /// Waits for the next event; none: the stream has ended.
-    pub fn next(&mut self) -> std::io::Result<Option<Event>> {
+    pub fn wait(&mut self) -> std::io::Result<Option<Event>> {
         let mut chunk = [0; 8192];
         loop {
             while let Some((block, used)) = block(&self.bytes) {
@@ -150,7 +150,7 @@ mod tests {
         let listening = url.listen(&Call { method: "GET", ..Call::default() }, limit, limit).unwrap();
         let told = listening.map(|mut events| {
             let mut all = Vec::new();
-            while let Some(event) = events.next().unwrap() {
+            while let Some(event) = events.wait().unwrap() {
                 all.push((event.name, event.data));
             }
             all
@@ -192,6 +192,6 @@ mod tests {
         let mut events =
             url.listen(&call, Duration::from_secs(5), Duration::from_millis(20)).unwrap().unwrap();
         let _stream = server.join().unwrap();
-        assert!(events.next().is_err());
+        assert!(events.wait().is_err());
     }
 }

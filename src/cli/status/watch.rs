@@ -65,7 +65,7 @@ fn listen(remote: &Remote, view: &mut View, answered: &mut bool) -> End {
         return End::Unread;
     }
     loop {
-        let event = match events.next() {
+        let event = match events.wait() {
             Ok(Some(event)) => event,
             Ok(None) => return End::Away("the gateway has ended the stream of events".to_owned().into()),
             Err(error) => return End::Away(format!("no events from the gateway: {error}").into()),
