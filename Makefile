@@ -11,6 +11,7 @@ TEST_NEEDS = $(RUN_NEEDS) kill=procps patch=patch
 # Versions that build with the Rust of Cargo.toml; newer ones that are there already serve as well.
 NEXTEST = cargo-nextest@0.9.143
 DENY = cargo-deny@0.20.2
+FUZZER = cargo-fuzz@0.13.2
 
 .DEFAULT_GOAL := help
 
@@ -66,6 +67,16 @@ deny: ## Check licences, banned crates, sources and advisories (cargo-deny)
 	else \
 		echo "deny: the advisory database cannot be reached from here: advisories were NOT checked"; \
 	fi
+
+# Seconds that `make fuzz` looks for faults. The fuzzed crate is built with the versions of our own lock file.
+FUZZ_FOR ?= 60
+
+.PHONY: fuzz
+fuzz: ## Fuzz the comparison of answers (nightly Rust; the first build takes long)
+	@.ci/setup $(RUN_NEEDS) c++=g++
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "fuzz: installing $(FUZZER) with cargo"; $(CARGO) install $(FUZZER) --locked; }
+	cp Cargo.lock fuzz/Cargo.lock
+	$(CARGO) +nightly fuzz run compare -- -max_total_time=$(FUZZ_FOR) -max_len=4096
 
 .PHONY: image
 image: ## Build the container image flagway:<version> (needs Docker)

@@ -44,8 +44,9 @@ routes:
   - {{name: without, match: {{path_prefix: /without}}, service: shop}}
 "
         );
-        // The breaker would spare the hanging version nearly all copies, and prove nothing.
-        let hanging = "timeout: 500ms, max_in_flight: 256, breaker: {failures: 1000000}";
+        // Copies are given up and followed by others several times a round. The breaker would spare the hanging version nearly all of
+        // them, and prove nothing.
+        let hanging = "timeout: 1s, breaker: {failures: 1000000}";
         for (name, flag, rest) in [
             ("hangs", "all", hanging),
             ("tenth", "tenth", "compare: {sample: 0%}"),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 /// Connections that the silent one holds; by the time more come the oldest have been given up.
-const HELD: usize = 512;
+const HELD: usize = 256;
 
 /// Answers every request at once with the same JSON.
 pub struct Upstream {

@@ -59,7 +59,8 @@ pub fn serve(server: Server) -> Result<(), String> {
     check_roots()?;
     let (config, resolver, shadows) = {
         let live = live.load();
-        let shadows = Runner::new(Arc::clone(live.shadows.outbox()));
+        let runner = Runner::new(Arc::clone(live.shadows.outbox()));
+        let shadows = Shadowing { runner, soon: live.shadows.lines().next().is_some() };
         (live.snapshot.config.clone(), live.upstreams.resolver(), shadows)
     };
     let mut pingora = Pingora::new_with_opt_and_conf(None, conf(config.threads));
@@ -71,7 +72,7 @@ pub fn serve(server: Server) -> Result<(), String> {
         pingora.add_service(Opened::new(door, signals.clone())?);
     }
     let resolving = pingora.add_service(Resolving(resolver));
-    pingora.add_service(Shadowing(shadows));
+    pingora.add_service(shadows);
     for (number, (listener, socket)) in listeners.into_iter().enumerate() {
         let proxy = Proxy {
             listener: listener.name.clone(),

@@ -192,7 +192,11 @@ impl ServiceWithDependents for Resolving {
 }
 
 /// Whoever sends copies of requests; nothing waits for it, at the start or at the end.
-pub struct Shadowing(pub Arc<Runner>);
+pub struct Shadowing {
+    pub runner: Arc<Runner>,
+    /// Whether there are shadows from the start on.
+    pub soon: bool,
+}
 
 #[async_trait]
 impl ServiceWithDependents for Shadowing {
@@ -204,7 +208,7 @@ impl ServiceWithDependents for Shadowing {
         ready: ServiceReadyNotifier,
     ) {
         ready.notify_ready();
-        Arc::clone(&self.0).run().await;
+        Arc::clone(&self.runner).run(self.soon).await;
     }
 
     fn name(&self) -> &str {

@@ -4,12 +4,14 @@
 //!
 //! A copy passes these files: `hooks` (what each hook of a request does), `copying` (which copies, gathered and handed over once),
 //! `job`, `outbox` (the queue), `runner` (limits, endpoints), `head` (the copy's head), `sender` (one exchange), `kept` (answers),
-//! `pair` (original and shadow), [`line`] (what is counted). `budget` and `breaker` bound them.
+//! `pair` (original and shadow), [`mod@line`] (what is counted). `budget` and `breaker` bound them.
 
 mod book;
 mod breaker;
 mod budget;
 pub(super) mod copying;
+#[cfg(test)]
+mod fixture;
 mod head;
 mod hooks;
 mod job;

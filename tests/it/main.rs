@@ -33,6 +33,7 @@ mod routing;
 mod shadow_command;
 mod shadow_compare;
 mod shadow_copies;
+mod shadow_hostile;
 mod shadow_hunt;
 mod shadow_isolation;
 mod shadow_report;

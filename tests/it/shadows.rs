@@ -181,6 +181,30 @@ fn what_was_tried_again_is_not_copied_again() {
 }
 
 #[test]
+fn an_original_on_a_connection_gone_stale_has_one_copy_or_none() {
+    const COUNT: usize = 60;
+    let shop = Shop::start();
+    shop.stable.answer(|_| Answer::new(200, "stable").then_close());
+    let gateway = shop.gateway(&shadowed(", methods: [GET, PUT]"), dark());
+    let mut client = gateway.client();
+    for number in 0..COUNT {
+        let request = client.request(if number % 2 == 0 { "GET" } else { "PUT" }, "/");
+        let request = if number % 2 == 0 { request } else { request.body("put") };
+        assert_eq!(request.send().text(), "stable");
+        eventually("it is decided", || {
+            gateway.copies("sent") + gateway.dropped("retried") == (number + 1) as f64
+        });
+    }
+    eventually("each copy is answered", || gateway.copies("answered") == gateway.copies("sent"));
+    let mut ids: Vec<_> = shop.canary.requests().iter().map(|copy| copy.header("x-request-id")).collect();
+    let copies = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), copies, "no request is copied twice");
+    assert_eq!(copies as f64, gateway.copies("sent"));
+}
+
+#[test]
 fn a_shadow_that_closes_without_an_answer_gets_no_second_copy() {
     let shop = Shop::start();
     shop.canary.answer(|_| Answer::close());
@@ -225,6 +249,7 @@ fn a_client_sees_the_same_with_and_without_shadows() {
     eventually("every request is decided", || {
         with.metrics().sum("flagway_shadow_evaluations_total", &[]) == requests.len() as f64
     });
+    eventually("one copy is answered", || with.copies("answered") == 1.0);
     assert_eq!(with.copies("sent"), 1.0);
 }
 
@@ -289,9 +314,14 @@ fn an_evaluation_for_a_shadow_is_no_exposure_of_a_user() {
     assert_eq!(metrics.sum("flagway_evaluations_total", &[("flag", "v")]), 3.0);
     assert_eq!(metrics.series("flagway_evaluations_total", &[("flag", "s")]), 0);
     eventually("the copies are answered", || gateway.copies("answered") == 3.0);
+    eventually("the requests are counted and logged", || {
+        gateway.metrics().sum("flagway_requests_total", &[]) >= 3.0 && gateway.stdout.count() >= 3
+    });
     let metrics = gateway.metrics();
     assert_eq!(metrics.sum("flagway_requests_total", &[]), 3.0, "a copy is no request");
     assert_eq!(metrics.sum("flagway_requests_total", &[("version", "canary")]), 0.0);
+    // Lines are written beside the requests.
+    eventually("the requests are logged", || gateway.stdout.json().len() >= 3);
     assert_eq!(gateway.stdout.json().len(), 3, "and has no line in the access log");
 }
 

@@ -32,6 +32,18 @@ fn pair(size: usize, ends: (&str, &str), item: impl Fn(usize, usize) -> String) 
 }
 
 #[test]
+fn of_more_paths_than_are_told_apart_the_first_ones_stay() {
+    let fields =
+        |letter: char| -> String { (0..300).map(|name| format!(r#","{letter}{name:03}":1"#)).collect() };
+    let original = format!(r#"[{{"id":1{}}},{{"id":2{}}}]"#, fields('b'), fields('a'));
+    let other = r#"[{"id":1},{"id":2}]"#;
+    let told =
+        |kind: &str| (0..200).map(|name| format!("/*/a{name:03} {kind}")).collect::<Vec<_>>().join(", ");
+    assert_eq!(between(&original, other, &rules()), told("missing"));
+    assert_eq!(between(other, &original, &rules()), told("added"));
+}
+
+#[test]
 fn no_two_bodies_take_more_than_so_many_steps_a_byte_and_tell_more_than_so_many_paths() {
     let size = 32 << 10;
     let array = ("[", "]");

@@ -125,7 +125,7 @@ pub(super) fn mutate(value: &mut Value, place: Index, way: usize) -> Option<Stri
             text.push('!');
             "format"
         }
-        Value::String(text) if text.ends_with(char::is_alphabetic) => {
+        Value::String(text) if text.ends_with(|c: char| c.is_alphabetic() && !c.is_numeric()) => {
             text.push('x');
             "changed"
         }

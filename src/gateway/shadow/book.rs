@@ -121,10 +121,6 @@ impl Book {
     ) -> Arc<Line> {
         let same =
             |(rules, line): &(CompareRules, Arc<Line>)| (*rules == rule.compare).then(|| Arc::clone(line));
-        // Two shadows of one subject are one.
-        if let Some(line) = self.kept.get(&subject).and_then(same) {
-            return line;
-        }
         let line = before.and_then(|before| before.kept.get(&subject).and_then(same)).unwrap_or_else(|| {
             let max_fields = config.shadows.max_fields;
             let ledger = Ledger::new(subject.clone(), &rule.compare, max_fields, SystemTime::now());
@@ -139,4 +135,51 @@ impl Book {
 
 fn named(service: &Service) -> impl Iterator<Item = (VersionId, &str)> {
     service.versions.iter().enumerate().map(|(index, version)| (VersionId(index), &*version.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{CANARY, STABLE, built};
+    use super::*;
+
+    const ROUTE: RouteId = RouteId(0);
+
+    fn book(settings: &[&str], before: Option<&Book>) -> Book {
+        Book::new(&built("", settings).config, &Metrics::new(1000), before)
+    }
+
+    fn line(book: &Book, shadow: usize) -> &Arc<Line> {
+        book.line(ROUTE, shadow, STABLE, CANARY).unwrap()
+    }
+
+    #[test]
+    fn a_line_leads_from_each_version_to_each_other_one() {
+        let book = book(&["timeout: 1s"], None);
+        let pairs: Vec<_> = book.all().iter().map(|line| line.ledger().subject()).collect();
+        let pairs: Vec<_> = pairs.iter().map(|subject| (&*subject.original, &*subject.version)).collect();
+        assert_eq!(pairs, [("stable", "canary"), ("canary", "stable")]);
+        assert!(book.line(ROUTE, 0, CANARY, CANARY).is_none());
+        assert!(book.line(ROUTE, 1, STABLE, CANARY).is_none());
+        assert!(book.line(RouteId(7), 0, STABLE, CANARY).is_none());
+    }
+
+    #[test]
+    fn a_line_outlives_reloads_until_answers_are_compared_otherwise() {
+        let first = book(&["timeout: 1s"], None);
+        line(&first, 0).dropped(Dropped::Queue);
+        let second = book(&["timeout: 2s, max_in_flight: 7"], Some(&first));
+        assert!(Arc::ptr_eq(line(&first, 0), line(&second, 0)));
+        let third = book(&["compare: {ignore: [/a]}"], Some(&second));
+        assert!(!Arc::ptr_eq(line(&second, 0), line(&third, 0)));
+    }
+
+    #[test]
+    fn a_lines_limit_is_that_of_the_last_configuration() {
+        let first = book(&["max_in_flight: 1"], None);
+        let held = line(&first, 0).place();
+        assert_eq!(line(&first, 0).refusal(), Some(Dropped::InFlight));
+        let second = book(&["max_in_flight: 2"], Some(&first));
+        assert_eq!(line(&second, 0).refusal(), None);
+        drop(held);
+    }
 }

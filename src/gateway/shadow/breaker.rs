@@ -2,7 +2,7 @@
 //!
 //! Time is an argument. No lock: requests ask whether it rests.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::config::shadow::Breaker as Limits;
@@ -14,25 +14,21 @@ pub struct Breaker {
     failures: AtomicU32,
     /// When the rest is over, in milliseconds; 0: there is none.
     until: AtomicU64,
-    /// Whether a copy tries after the rest.
-    trying: AtomicBool,
 }
 
 impl Breaker {
     /// Whether a copy would be refused now.
     pub fn rests(&self, now: Duration) -> bool {
-        match self.until.load(Relaxed) {
-            0 => false,
-            until => millis(now) < until || self.trying.load(Relaxed),
-        }
+        millis(now) < self.until.load(Relaxed)
     }
 
-    /// Whether a copy may be sent now. What becomes of it has to be told.
-    pub fn admits(&self, now: Duration) -> bool {
+    /// Whether a copy may be sent now. After a rest one may, and all others rest until it is known what became of it; or, should that
+    /// never be known, for as long again.
+    pub fn admits(&self, limits: Limits, now: Duration) -> bool {
         match self.until.load(Relaxed) {
             0 => true,
             until if millis(now) < until => false,
-            _ => !self.trying.swap(true, Relaxed),
+            until => self.until.compare_exchange(until, end(limits, now), Relaxed, Relaxed).is_ok(),
         }
     }
 
@@ -40,7 +36,6 @@ impl Breaker {
     pub fn succeeded(&self) {
         self.failures.store(0, Relaxed);
         self.until.store(0, Relaxed);
-        self.trying.store(false, Relaxed);
     }
 
     /// A copy failed.
@@ -48,10 +43,14 @@ impl Breaker {
         let failures = self.failures.load(Relaxed).saturating_add(1);
         self.failures.store(failures, Relaxed);
         if failures >= limits.failures {
-            self.until.store(millis(now.saturating_add(limits.rest)).max(1), Relaxed);
+            self.until.store(end(limits, now), Relaxed);
         }
-        self.trying.store(false, Relaxed);
     }
+}
+
+/// When a rest that begins now is over.
+fn end(limits: Limits, now: Duration) -> u64 {
+    millis(now.saturating_add(limits.rest)).max(1)
 }
 
 fn millis(time: Duration) -> u64 {
@@ -80,12 +79,12 @@ mod tests {
         for _ in 0..5 {
             breaker.failed(LIMITS, at(0));
             breaker.failed(LIMITS, at(0));
-            assert!(breaker.admits(at(0)) && !breaker.rests(at(0)));
+            assert!(breaker.admits(LIMITS, at(0)) && !breaker.rests(at(0)));
             breaker.succeeded();
         }
         let breaker = resting();
         for second in [0, 5, 9] {
-            assert!(!breaker.admits(at(second)) && breaker.rests(at(second)), "{second}");
+            assert!(!breaker.admits(LIMITS, at(second)) && breaker.rests(at(second)), "{second}");
         }
     }
 
@@ -93,24 +92,34 @@ mod tests {
     fn after_the_rest_one_copy_tries_and_decides() {
         let breaker = resting();
         assert!(!breaker.rests(at(10)), "a request may ask for a copy");
-        assert!(breaker.admits(at(10)));
-        assert!(!breaker.admits(at(11)) && breaker.rests(at(11)), "one is enough");
+        assert!(breaker.admits(LIMITS, at(10)));
+        assert!(!breaker.admits(LIMITS, at(11)) && breaker.rests(at(11)), "one is enough");
         breaker.failed(LIMITS, at(12));
-        assert!(breaker.rests(at(12)) && !breaker.admits(at(21)), "one more failure: the whole rest again");
-        assert!(breaker.admits(at(22)));
+        assert!(
+            breaker.rests(at(12)) && !breaker.admits(LIMITS, at(21)),
+            "one more failure: the whole rest again"
+        );
+        assert!(breaker.admits(LIMITS, at(22)));
         breaker.succeeded();
-        assert!(breaker.admits(at(22)) && breaker.admits(at(22)) && !breaker.rests(at(22)));
+        assert!(breaker.admits(LIMITS, at(22)) && breaker.admits(LIMITS, at(22)) && !breaker.rests(at(22)));
         breaker.failed(LIMITS, at(23));
-        assert!(breaker.admits(at(23)), "it begins at nought");
+        assert!(breaker.admits(LIMITS, at(23)), "it begins at nought");
+    }
+
+    #[test]
+    fn a_try_that_is_never_heard_of_again_is_not_the_last() {
+        let breaker = resting();
+        assert!(breaker.admits(LIMITS, at(10)));
+        assert!(!breaker.admits(LIMITS, at(19)) && breaker.admits(LIMITS, at(20)));
     }
 
     #[test]
     fn what_was_under_way_when_the_rest_began_counts_too() {
         let breaker = resting();
         breaker.failed(LIMITS, at(5));
-        assert!(!breaker.admits(at(14)) && breaker.admits(at(15)));
+        assert!(!breaker.admits(LIMITS, at(14)) && breaker.admits(LIMITS, at(15)));
         let breaker = resting();
         breaker.succeeded();
-        assert!(breaker.admits(at(1)), "it answers: there is nothing to rest for");
+        assert!(breaker.admits(LIMITS, at(1)), "it answers: there is nothing to rest for");
     }
 }

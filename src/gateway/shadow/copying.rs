@@ -88,7 +88,8 @@ impl Copying {
                 live.shadows.dropped(route, shadow, Some(version), Dropped::SameVersion);
                 continue;
             };
-            match refusal(rule, method, fields, upgrade).or_else(|| line.refusal()) {
+            let full = || (!live.shadows.outbox().in_flight.has_room()).then_some(Dropped::InFlight);
+            match refusal(rule, method, fields, upgrade).or_else(|| line.refusal()).or_else(full) {
                 Some(why) => line.dropped(why),
                 None => wanted.push(Wanted::new(rule, shadow, version, line, method)),
             }
@@ -193,7 +194,7 @@ impl Copying {
                 let (sender, receiver) = oneshot::channel();
                 self.original.waiting.push(sender);
                 if let Some(rule) = request.rule(shadow) {
-                    self.original.wish.add(&rule.compare);
+                    self.original.wish.add(rule);
                 }
                 receiver
             });
@@ -252,3 +253,6 @@ fn refusal(rule: &ShadowRule, method: &Method, fields: &HeaderMap, upgrade: bool
     }
     (!may_copy(rule, method, fields)).then_some(Dropped::Method)
 }
+
+#[cfg(test)]
+mod tests;

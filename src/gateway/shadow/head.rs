@@ -102,3 +102,127 @@ fn set_open(head: &mut RequestHeader, fields: &[(HeaderName, HeaderValue)], inje
         head.set(name, value.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::fixture::{begin, first, handed_over, head, live};
+    use super::*;
+    use bytes::Bytes;
+
+    const VERSION: HeaderValue = HeaderValue::from_static("canary");
+
+    /// The copy of a request, and its twin, as lines.
+    fn copied(
+        settings: &str,
+        method: &str,
+        fields: &[(&str, &str)],
+        body: Option<&'static [u8]>,
+    ) -> [Vec<String>; 2] {
+        let live = live("", &[&format!("methods: [GET, HEAD, POST, PUT], {settings}")]);
+        let mut copying = begin(&live).unwrap();
+        first(&mut copying, &head(method, fields), body.is_some());
+        if let Some(body) = body {
+            copying.piece(Some(&Bytes::from_static(body)), true);
+        }
+        let job = handed_over(&live).remove(0);
+        let request = Arc::clone(&job.request);
+        let copy = of_copy(&request, request.rule(0).unwrap(), &job.told, &VERSION);
+        [copy, of_twin(&request, &HeaderValue::from_static("stable"))].map(|head| lines(&head))
+    }
+
+    fn lines(head: &RequestHeader) -> Vec<String> {
+        let line =
+            |(name, value): (&HeaderName, &HeaderValue)| format!("{name}: {}", value.to_str().unwrap());
+        let mut lines: Vec<_> = head.headers.iter().map(line).collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn a_copy_is_its_original_but_for_the_mark_and_the_version_told() {
+        let fields =
+            [("host", "a.test"), ("x-flag-v", "stable"), ("cookie", "a=1"), ("x-a", "1"), ("x-a", "2")];
+        let [copy, twin] = copied("timeout: 1s", "GET", &fields, None);
+        let shared = ["cookie: a=1", "host: a.test", "x-a: 1", "x-a: 2"];
+        assert_eq!(copy[..4], shared);
+        assert_eq!(copy[4..], ["x-flag-v: canary", "x-flagway-shadow: canary"]);
+        assert_eq!(twin[..4], shared);
+        assert_eq!(twin[4..], ["x-flag-v: stable", "x-flagway-shadow: stable"]);
+    }
+
+    #[test]
+    fn a_body_that_is_there_is_framed_by_its_length() {
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'static [u8]>, Option<&'a str>);
+        let table: [Case; 9] = [
+            ("GET", &[], None, None),
+            ("HEAD", &[], None, None),
+            ("GET", &[("content-length", "0")], None, Some("0")),
+            ("POST", &[("content-length", "3"), ("expect", "100-continue")], Some(b"abc"), Some("3")),
+            ("POST", &[("transfer-encoding", "chunked")], Some(b"abc"), Some("3")),
+            ("POST", &[], Some(b"abc"), Some("3")),
+            ("POST", &[], Some(b""), Some("0")),
+            ("GET", &[], Some(b""), None),
+            ("GET", &[], Some(b"abc"), Some("3")),
+        ];
+        for (method, fields, body, length) in table {
+            for lines in copied("timeout: 1s", method, fields, body) {
+                let found = lines.iter().find_map(|line| line.strip_prefix("content-length: "));
+                assert_eq!(found, length, "{method} {fields:?}");
+                let hop = |line: &String| line.starts_with("transfer-encoding") || line.starts_with("expect");
+                assert!(!lines.iter().any(hop), "{lines:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn configured_changes_are_made_to_the_copy_alone_and_cover_nothing_of_ours() {
+        let settings = "host: next.test, cookies: drop, writes: {dry_run: {x-dry-run: '1'}}, \
+            request_headers: {rename: {authorization: x-original}, set: {x-b: '2'}}";
+        let fields = [("host", "a.test"), ("authorization", "secret"), ("cookie", "a=1")];
+        let [copy, twin] = copied(settings, "GET", &fields, None);
+        assert_eq!(
+            copy,
+            [
+                "host: next.test",
+                "x-b: 2",
+                "x-flag-v: canary",
+                "x-flagway-shadow: canary",
+                "x-original: secret"
+            ]
+        );
+        assert_eq!(twin[..3], ["authorization: secret", "cookie: a=1", "host: a.test"]);
+        let [copy, _] = copied("credentials: drop", "GET", &fields, None);
+        assert!(!copy.iter().any(|line| line.contains("secret")) && copy.contains(&"cookie: a=1".to_owned()));
+    }
+
+    #[test]
+    fn a_dry_run_is_said_only_of_writes() {
+        let settings = "writes: {dry_run: {x-dry-run: '1'}}";
+        let live = live("", &[settings]);
+        for (method, dry) in [("GET", false), ("DELETE", true)] {
+            let asked = head(method, &[]);
+            let decision = super::super::fixture::decision(&live, &[]);
+            let copying =
+                super::super::copying::Copying::begin(&live, &decision, &asked.method, &asked.headers, false);
+            first(&mut copying.unwrap(), &asked, false);
+            let job = handed_over(&live).remove(0);
+            let copy = of_copy(&job.request, job.request.rule(0).unwrap(), &job.told, &VERSION);
+            assert_eq!(copy.headers.contains_key("x-dry-run"), dry, "{method}");
+        }
+    }
+
+    #[test]
+    fn a_head_becomes_valid_for_what_is_spoken() {
+        let fields = [("host", "a.test:81"), ("te", "trailers"), ("connection", "close")];
+        let mut spoken = head("GET", &fields);
+        speak(&mut spoken, Version::HTTP_2, true).unwrap();
+        assert_eq!(spoken.uri.to_string(), "https://a.test:81/a?b=c");
+        assert_eq!(lines(&spoken), ["te: trailers"]);
+        speak(&mut spoken, Version::HTTP_11, false).unwrap();
+        assert_eq!((lines(&spoken), spoken.raw_path()), (vec!["host: a.test:81".to_owned()], &b"/a?b=c"[..]));
+        assert_eq!(speak(&mut head("GET", &[]), Version::HTTP_2, false), Err(()), "whom to ask is not known");
+        assert_eq!(speak(&mut head("GET", &[("host", "a b")]), Version::HTTP_2, false), Err(()));
+    }
+}

@@ -66,9 +66,9 @@ impl Line {
         self.in_flight.one()
     }
 
-    /// Whether the breaker lets a copy pass. One that passes is told by [`Line::answered`] or [`Line::failed`].
-    pub fn admits(&self) -> bool {
-        self.breaker.admits(uptime())
+    /// Whether the breaker lets a copy pass. What becomes of one that passes is told by [`Line::answered`] or [`Line::failed`].
+    pub fn admits(&self, limits: Limits) -> bool {
+        self.breaker.admits(limits, uptime())
     }
 
     /// A copy is sent.

@@ -46,6 +46,11 @@ impl Sender {
         Sender { connector: LazyLock::new(|| Connector::new(Some(ConnectorOptions::new(POOLED)))) }
     }
 
+    /// Makes what otherwise the first copy would wait for.
+    pub fn prepare(&self) {
+        LazyLock::force(&self.connector);
+    }
+
     /// Sends it. `keep` is told the answer's head and how long it took, and says what is kept.
     pub async fn send<K>(&self, errand: Errand<'_>, keep: K) -> Result<Option<Keeping>, Failed>
     where
@@ -82,15 +87,15 @@ async fn write(
     if let HttpSession::H2(h2) = session
         && body.is_empty()
     {
-        return h2.write_request_header(head, true).map(Ok).map_err(why);
+        return h2.write_request_header(head, true).map(Ok).map_err(|error| why(&error));
     }
-    session.write_request_header(head).await.map_err(why)?;
+    session.write_request_header(head).await.map_err(|error| why(&error))?;
     for piece in body {
         if let Err(error) = session.write_request_body(piece.clone(), false).await {
-            return Ok(Err(why(error)));
+            return Ok(Err(why(&error)));
         }
     }
-    Ok(session.finish_request_body().await.map_err(why))
+    Ok(session.finish_request_body().await.map_err(|error| why(&error)))
 }
 
 async fn read<K>(session: &mut HttpSession, max_answer: u64, keep: K) -> Result<Option<Keeping>, Failed>
@@ -101,7 +106,7 @@ where
     read_head(session).await?;
     let mut keeping = session.response_header().and_then(|head| keep(head, written.elapsed()));
     let mut length = 0;
-    while let Some(piece) = session.read_response_body().await.map_err(why)? {
+    while let Some(piece) = session.read_response_body().await.map_err(|error| why(&error))? {
         length += piece.len() as u64;
         if length > max_answer {
             return Err(Failed::AnswerTooLarge);
@@ -116,7 +121,7 @@ where
 /// Reads the final head.
 async fn read_head(session: &mut HttpSession) -> Result<(), Failed> {
     for _ in 0..=MAX_INTERIM {
-        session.read_response_header().await.map_err(why)?;
+        session.read_response_header().await.map_err(|error| why(&error))?;
         let status = session.response_header().map(|head| head.status);
         match status {
             Some(status) if !status.is_informational() => return Ok(()),
@@ -129,7 +134,7 @@ async fn read_head(session: &mut HttpSession) -> Result<(), Failed> {
     Err(Failed::Protocol)
 }
 
-fn why(error: Box<Error>) -> Failed {
+fn why(error: &Error) -> Failed {
     use ErrorType::{ConnectionClosed, ReadError, ReadTimedout, WriteError, WriteTimedout};
     match error.etype() {
         ReadTimedout | WriteTimedout => Failed::Timeout,

@@ -7,7 +7,7 @@ use super::gateway::Gateway;
 use super::message::Recorded;
 use super::shop::{Shop, one_route, versions};
 use super::upstream::Answer;
-use super::wait::eventually;
+use super::wait::{PATIENCE, eventually, within};
 
 /// Stable serves everyone, and every request is copied to the canary.
 pub fn dark() -> Value {
@@ -90,13 +90,15 @@ impl Gateway {
         response.json()["shadows"].as_array().expect("a list").clone()
     }
 
-    /// What is told of the only shadow that a copy was decided for.
+    /// What is told of the only shadow that a copy was decided for, once there is one.
     #[track_caller]
     pub fn shadow(&self) -> Value {
-        let mut shadows = self.shadows();
-        shadows.retain(|shadow| shadow["sent"] != 0 || shadow["dropped"] != json!({}));
-        assert_eq!(shadows.len(), 1, "one shadow: {shadows:#?}");
-        shadows.remove(0)
+        let counted = |shadow: &Value| shadow["sent"] != 0 || shadow["dropped"] != json!({});
+        within(PATIENCE, "a shadow is told of", || {
+            let mut shadows: Vec<_> = self.shadows().into_iter().filter(counted).collect();
+            assert!(shadows.len() <= 1, "one shadow: {shadows:#?}");
+            shadows.pop()
+        })
     }
 
     /// What is told of the only shadow once `count` requests were compared, and no more.
