@@ -1,6 +1,6 @@
 //! Reads the audit, newest first, while it is written: by its files, or in memory. It holds no lock.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ impl Trail {
 
     fn lines(&self) -> Box<dyn Iterator<Item = io::Result<Vec<u8>>>> {
         match &self.0 {
-            Place::Folder(folder) => Box::new(lines_of(folder)),
+            Place::Folder(folder) => lines_of(folder),
             Place::Memory(memory) => {
                 let lines = memory.lines();
                 Box::new((0..lines.len()).rev().map(move |at| Ok(lines[at].to_vec())))
@@ -92,30 +92,44 @@ fn parse(line: &[u8]) -> Option<Record> {
     serde_json::from_slice(line).ok()
 }
 
-/// The lines of all files, last first. A file that is put aside meanwhile comes again under the next number, and is known.
-fn lines_of(folder: &Path) -> impl Iterator<Item = io::Result<Vec<u8>>> + use<> {
-    let mut known = Vec::new();
-    files::paths(folder).flat_map(move |path| -> Box<dyn Iterator<Item = io::Result<Vec<u8>>>> {
-        match open(&path, &mut known) {
-            // The first is what stands behind the last break: torn, or being written.
-            Ok(Some(lines)) => Box::new(lines.skip(1).map(|line| line.map(|line| line.text))),
-            Ok(None) => Box::new(std::iter::empty()),
-            Err(error) => Box::new(std::iter::once(Err(error))),
+/// The lines of all files, last first.
+fn lines_of(folder: &Path) -> Box<dyn Iterator<Item = io::Result<Vec<u8>>>> {
+    match opened(folder) {
+        // The first is what stands behind the last break: torn, or being written.
+        Ok(files) => {
+            let lines = files.into_iter().flat_map(|lines| lines.skip(1));
+            Box::new(lines.map(|line| line.map(|line| line.text)))
         }
-    })
+        Err(error) => Box::new(std::iter::once(Err(error))),
+    }
 }
 
-/// None: there is no such file, or it was read already.
-fn open(path: &Path, known: &mut Vec<(u64, u64)>) -> io::Result<Option<Backwards>> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    let metadata = file.metadata()?;
-    let identity = (metadata.dev(), metadata.ino());
-    if known.contains(&identity) {
-        return Ok(None);
+/// All files at one time, the newest first: while they are opened, none is put aside and another begun.
+fn opened(folder: &Path) -> io::Result<Vec<Backwards>> {
+    loop {
+        let (mut files, mut known) = (Vec::new(), Vec::new());
+        for path in files::paths(folder) {
+            let file = match File::open(path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    known.push(None);
+                    continue;
+                }
+                file => file?,
+            };
+            let own = Some(identity(&file.metadata()?));
+            // It is just being put aside, and was met under its former name.
+            if !known.contains(&own) {
+                files.push(Backwards::new(file)?);
+            }
+            known.push(own);
+        }
+        let newest = files::paths(folder).next().and_then(|path| std::fs::metadata(path).ok());
+        if newest.as_ref().map(identity) == known.first().copied().flatten() {
+            return Ok(files);
+        }
     }
-    known.push(identity);
-    Backwards::new(file).map(Some)
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }
