@@ -12,7 +12,7 @@ use super::attempts;
 use super::drain::{Signals, Traffic};
 use super::live::Published;
 use super::proxy::Proxy;
-use super::services::{Listening, Opened, Resolving, Shadowing};
+use super::services::{Beside, Listening};
 use super::shadow::runner::Runner;
 use crate::config::listener::Listener;
 use crate::source::{Status, Wake};
@@ -60,7 +60,7 @@ pub fn serve(server: Server) -> Result<(), String> {
     let (config, resolver, shadows) = {
         let live = live.load();
         let runner = Runner::new(Arc::clone(live.shadows.outbox()));
-        let shadows = Shadowing { runner, soon: live.shadows.lines().next().is_some() };
+        let shadows = Beside::shadows(runner, live.shadows.lines().next().is_some());
         (live.snapshot.config.clone(), live.upstreams.resolver(), shadows)
     };
     let mut pingora = Pingora::new_with_opt_and_conf(None, conf(config.threads));
@@ -69,9 +69,9 @@ pub fn serve(server: Server) -> Result<(), String> {
     let (close, closed) = watch::channel(false);
     let (handled, signals) = watch::channel(false);
     for door in doors {
-        pingora.add_service(Opened::new(door, signals.clone())?);
+        pingora.add_service(Beside::door(door, signals.clone())?);
     }
-    let resolving = pingora.add_service(Resolving(resolver));
+    let resolving = pingora.add_service(Beside::resolver(resolver));
     pingora.add_service(shadows);
     for (number, (listener, socket)) in listeners.into_iter().enumerate() {
         let proxy = Proxy {

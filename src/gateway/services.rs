@@ -6,6 +6,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -111,22 +112,61 @@ async fn handled(signals: &mut watch::Receiver<bool>) {
     let _ = signals.wait_for(|handled| *handled).await;
 }
 
-/// A door, served on a thread of its own.
-pub struct Opened {
-    door: Option<Door>,
-    /// Tells that signals are handled.
-    signals: watch::Receiver<bool>,
+/// Work on a thread of its own, beside the traffic.
+pub struct Beside {
+    name: &'static str,
+    work: Option<Work>,
 }
 
-impl Opened {
-    pub fn new(door: Door, signals: watch::Receiver<bool>) -> Result<Opened, String> {
-        door.socket.set_nonblocking(true).map_err(|error| format!("{}: {error}", door.kind))?;
-        Ok(Opened { door: Some(door), signals })
+type Work = Box<dyn FnOnce(ServiceReadyNotifier) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+impl Beside {
+    fn new<W: Future<Output = ()> + Send + 'static>(
+        name: &'static str,
+        work: impl FnOnce(ServiceReadyNotifier) -> W + Send + Sync + 'static,
+    ) -> Beside {
+        Beside { name, work: Some(Box::new(|ready| Box::pin(work(ready)))) }
+    }
+
+    /// A door; `signals` tells that signals are handled.
+    pub fn door(door: Door, mut signals: watch::Receiver<bool>) -> Result<Beside, String> {
+        let Door { kind, socket, router } = door;
+        socket.set_nonblocking(true).map_err(|error| format!("{kind}: {error}"))?;
+        Ok(Beside::new("door", move |ready| async move {
+            handled(&mut signals).await;
+            listening(kind, kind, &socket, false);
+            let served = match tokio::net::TcpListener::from_std(socket) {
+                Ok(socket) => {
+                    ready.notify_ready();
+                    // Until the process ends: while traffic drains, the probes still have to say so.
+                    axum::serve(socket, router.into_make_service_with_connect_info::<SocketAddr>()).await
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = served {
+                tracing::error!(kind, %error, "a door cannot be served");
+            }
+        }))
+    }
+
+    /// The resolver; traffic waits for its first round.
+    pub fn resolver(resolver: Arc<Resolver>) -> Beside {
+        Beside::new("resolver", move |ready| async move {
+            resolver.run(|| ready.notify_ready()).await;
+        })
+    }
+
+    /// Whoever sends copies of requests; nothing waits for it, at the start or at the end. `soon`: there are shadows from the start on.
+    pub fn shadows(runner: Arc<Runner>, soon: bool) -> Beside {
+        Beside::new("shadows", move |ready| async move {
+            ready.notify_ready();
+            runner.run(soon).await;
+        })
     }
 }
 
 #[async_trait]
-impl ServiceWithDependents for Opened {
+impl ServiceWithDependents for Beside {
     async fn start_service(
         &mut self,
         _fds: Option<ListenFds>,
@@ -134,85 +174,13 @@ impl ServiceWithDependents for Opened {
         _listeners_per_fd: usize,
         ready: ServiceReadyNotifier,
     ) {
-        let Some(Door { kind, socket, router }) = self.door.take() else { return };
-        handled(&mut self.signals).await;
-        listening(kind, kind, &socket, false);
-        let served = match tokio::net::TcpListener::from_std(socket) {
-            Ok(socket) => {
-                ready.notify_ready();
-                // Until the process ends: while traffic drains, the probes still have to say so.
-                axum::serve(socket, router.into_make_service_with_connect_info::<SocketAddr>()).await
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = served {
-            tracing::error!(kind, %error, "a door cannot be served");
+        if let Some(work) = self.work.take() {
+            work(ready).await;
         }
     }
 
     fn name(&self) -> &str {
-        "door"
-    }
-
-    fn threads(&self) -> Option<usize> {
-        Some(1)
-    }
-
-    fn listen_addresses(&self) -> Option<Vec<String>> {
-        Some(Vec::new())
-    }
-}
-
-/// The resolver; traffic waits for its first round.
-pub struct Resolving(pub Arc<Resolver>);
-
-#[async_trait]
-impl ServiceWithDependents for Resolving {
-    async fn start_service(
-        &mut self,
-        _fds: Option<ListenFds>,
-        _shutdown: ShutdownWatch,
-        _listeners_per_fd: usize,
-        ready: ServiceReadyNotifier,
-    ) {
-        self.0.run(|| ready.notify_ready()).await;
-    }
-
-    fn name(&self) -> &str {
-        "resolver"
-    }
-
-    fn threads(&self) -> Option<usize> {
-        Some(1)
-    }
-
-    fn listen_addresses(&self) -> Option<Vec<String>> {
-        Some(Vec::new())
-    }
-}
-
-/// Whoever sends copies of requests; nothing waits for it, at the start or at the end.
-pub struct Shadowing {
-    pub runner: Arc<Runner>,
-    /// Whether there are shadows from the start on.
-    pub soon: bool,
-}
-
-#[async_trait]
-impl ServiceWithDependents for Shadowing {
-    async fn start_service(
-        &mut self,
-        _fds: Option<ListenFds>,
-        _shutdown: ShutdownWatch,
-        _listeners_per_fd: usize,
-        ready: ServiceReadyNotifier,
-    ) {
-        ready.notify_ready();
-        Arc::clone(&self.runner).run(self.soon).await;
-    }
-
-    fn name(&self) -> &str {
-        "shadows"
+        self.name
     }
 
     fn threads(&self) -> Option<usize> {
