@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -20,34 +20,13 @@ use super::error::Error;
 use super::events::{Places, events};
 use super::explain::{self, Explanation};
 use super::guard::{Guard, guard};
+use super::state::{Api, unix};
 use super::status::StatusView;
-use super::view::{FlagDetail, FlagView, SnapshotView};
+use super::view::{FlagView, SnapshotView};
 use super::writes::audited;
 use super::{overlay, shadows, writes};
 use crate::gateway::live::Published;
 use crate::source::{Hand, Status};
-
-/// What the handlers look at.
-#[derive(Clone)]
-pub(super) struct Api {
-    pub(super) live: Published,
-    pub(super) status: Arc<Status>,
-    pub(super) hand: Hand,
-    pub(super) places: Places,
-    /// When the gateway started.
-    since: SystemTime,
-}
-
-impl Api {
-    /// All about one flag, if there is one.
-    pub(super) fn flag(&self, key: &str) -> Option<FlagDetail> {
-        // First: an ETag that is newer than what is shown with it would let a change be overwritten that nobody saw.
-        let etag = self.hand.etag(key);
-        let live = self.live.load_full();
-        let id = live.snapshot.flags.find(key)?;
-        Some(FlagDetail::new(&live, &self.status, &self.hand, etag, id))
-    }
-}
 
 /// The admin API. With `token`, an admin's, or tokens in the state folder, every request must carry one.
 pub fn router(
@@ -90,22 +69,8 @@ async fn flags(State(api): State<Api>) -> Json<serde_json::Value> {
 }
 
 async fn flag(State(api): State<Api>, Path(key): Path<String>) -> Result<Response, Error> {
-    let detail = api.flag(&key).ok_or_else(|| no_flag(&api, &key))?;
+    let detail = api.flag(&key).ok_or_else(|| api.no_flag(&key))?;
     Ok(([(header::ETAG, condition::etag(&detail.etag))], Json(detail)).into_response())
-}
-
-/// That there is no such flag, and which one was perhaps meant.
-pub(super) fn no_flag(api: &Api, key: &str) -> Error {
-    let live = api.live.load();
-    let known = live.snapshot.flags.iter().map(|(_, flag)| &*flag.key);
-    let meant = crate::config::suggest(key, known);
-    let hint = meant.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
-    Error::new(StatusCode::NOT_FOUND, format!("no source defines the flag `{key}`{hint}"))
-}
-
-/// Unix seconds; a clock before 1970 is at 1970.
-pub(super) fn unix() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 async fn status_of(State(api): State<Api>) -> Json<StatusView> {

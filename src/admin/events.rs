@@ -20,8 +20,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use super::api::Api;
 use super::error::Error;
+use super::state::Api;
 use crate::gateway::live::Published;
 use crate::source::Event;
 use crate::telemetry::Evaluations;

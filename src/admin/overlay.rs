@@ -11,9 +11,9 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::api::{Api, no_flag};
 use super::condition;
 use super::error::Error;
+use super::state::Api;
 use crate::config::suggest;
 use crate::source::audit::Query;
 
@@ -38,7 +38,7 @@ async fn one(State(api): State<Api>, Path(flag): Path<String>) -> Result<Respons
     let overlay = api.hand.overlay();
     let entries = overlay.of(&flag);
     if entries.is_empty() && api.live.load().snapshot.flags.find(&flag).is_none() {
-        return Err(no_flag(&api, &flag));
+        return Err(api.no_flag(&flag));
     }
     let body = json!({"flag": flag, "etag": etag, "durable": api.hand.durable(), "entries": entries});
     Ok(([(header::ETAG, condition::etag(&etag))], Json(body)).into_response())

@@ -16,10 +16,10 @@ use axum::routing::{post, put};
 use axum::{Extension, Json, Router};
 use serde::Serialize;
 
-use super::api::{Api, unix};
 use super::body::{Around, MAX_DEFINITIONS, Verb, too_long};
 use super::condition;
 use super::error::Error;
+use super::state::{Api, unix};
 use super::view::FlagDetail;
 use crate::config::suggest;
 use crate::gateway::streams::drain_killed;

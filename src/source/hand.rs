@@ -94,7 +94,12 @@ pub struct Written {
 #[derive(Debug, Clone)]
 pub enum Refused {
     /// No source and no entry defines the flag; the one that was perhaps meant.
-    NoFlag(Option<String>),
+    NoFlag {
+        /// That was asked for.
+        flag: Arc<str>,
+        /// One that there is, of nearly that name.
+        near: Option<String>,
+    },
     /// The flag's ETag is this one.
     Stale(String),
     /// It does not apply.
@@ -221,7 +226,7 @@ impl Refused {
     /// The HTTP status that says so.
     pub fn status(&self) -> u16 {
         match self {
-            Refused::NoFlag(_) => 404,
+            Refused::NoFlag { .. } => 404,
             Refused::Nothing => 409,
             Refused::Stale(_) => 412,
             Refused::Change(_) | Refused::Worse(_) | Refused::Reused => 422,
@@ -234,9 +239,9 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::NoFlag(None) => f.write_str("no source defines the flag"),
-            Refused::NoFlag(Some(near)) => {
-                write!(f, "no source defines the flag; did you mean `{near}`?")
+            Refused::NoFlag { flag, near } => {
+                write!(f, "no source defines the flag `{flag}`")?;
+                near.as_ref().map_or(Ok(()), |near| write!(f, "; did you mean `{near}`?"))
             }
             Refused::Stale(etag) => {
                 write!(f, "the flag was changed meanwhile: its ETag is \"{etag}\"; look at it and ask again")

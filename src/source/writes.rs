@@ -18,7 +18,8 @@ pub fn next(write: &Write, at: i64, standing: &Standing) -> Result<Overlay, Refu
     };
     if !known && !makes {
         let keys = standing.definitions.keys().chain(standing.overlay.iter().map(Entry::flag));
-        return Err(Refused::NoFlag(suggest(flag, keys.map(|key| &**key)).map(str::to_owned)));
+        let near = suggest(flag, keys.map(|key| &**key)).map(str::to_owned);
+        return Err(Refused::NoFlag { flag: write.flag.clone(), near });
     }
     let mut next = Overlay::clone(&standing.overlay);
     let changes = match &write.action {
