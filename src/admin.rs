@@ -16,6 +16,7 @@ mod overlay;
 pub mod probes;
 pub mod role;
 pub mod shadows;
+mod state;
 pub mod status;
 pub mod tokens;
 pub mod view;

@@ -197,9 +197,9 @@ fn what_is_refused_changes_nothing_and_is_in_the_audit() {
         (
             plain("shop-versoin", kill("stable")),
             404,
-            "no source defines the flag; did you mean `shop-version`?",
+            "no source defines the flag `shop-versoin`; did you mean `shop-version`?",
         ),
-        (plain("other", Action::Release), 404, "no source defines the flag"),
+        (plain("other", Action::Release), 404, "no source defines the flag `other`"),
         (plain(SHOP, kill("stabel")), 422, "`shop-version` has no variant `stabel`; did you mean `stable`?"),
         (plain("price", weight("on=5%")), 422, "`price` has no rule, so there is no split to change; "),
         (plain("price", Action::Release), 409, "there is nothing to release"),
