@@ -165,6 +165,10 @@ pub struct FlagLimits {
     pub rule_depth: usize,
     /// Nodes of one rule after `$ref` was put in; default 20,000.
     pub rule_nodes: usize,
+    /// Steps of one evaluation: an expression, an item of a list, some bytes of text that is walked; default 10,000.
+    pub steps: usize,
+    /// Bytes of text and lists that one evaluation may produce; default 64 KiB.
+    pub produced_bytes: usize,
 }
 
 impl Default for FlagLimits {
@@ -175,6 +179,8 @@ impl Default for FlagLimits {
             values: 2_000_000,
             rule_depth: 64,
             rule_nodes: 20_000,
+            steps: 10_000,
+            produced_bytes: 64 << 10,
         }
     }
 }

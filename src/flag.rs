@@ -17,6 +17,7 @@ mod operators;
 mod reading;
 pub mod resolution;
 mod rule;
+pub mod selector;
 pub mod set;
 mod trace;
 pub mod value;
@@ -26,7 +27,8 @@ mod yaml;
 pub use definition::{Definition, Entry, FlagState};
 pub use document::{Document, Format};
 pub use json_context::JsonContext;
-pub use resolution::{ErrorCode, Reason, Resolution};
+pub use resolution::{ErrorCode, Limit, Reason, Resolution};
+pub use selector::Selector;
 pub use set::{Flag, FlagSet, Reads, Step};
 pub use value::Value;
 

@@ -5,6 +5,7 @@
 //! - [`cli`], one file a command
 //! - [`admin`], the operator's door
 //! - [`gateway`], the Pingora layer
+//! - [`ofrep`], OpenFeature Remote Evaluation: request in, answer out
 //! - [`source`], keeps flag definitions fresh
 //! - [`telemetry`], metrics, access log
 //! - [`decide`], the pure heart: request facts + snapshot -> decision
@@ -24,6 +25,7 @@ pub mod context;
 pub mod decide;
 pub mod flag;
 pub mod gateway;
+pub mod ofrep;
 pub mod overlay;
 pub mod route;
 pub mod snapshot;

@@ -55,7 +55,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Joins a configuration with merged definitions.
     pub fn build(config: Arc<Config>, definitions: &Definitions) -> Snapshot {
-        let flags = FlagSet::compile(definitions, config.flags.fractional);
+        let flags = FlagSet::compile(definitions, config.flags.fractional, &config.flags.limits);
         let (readers, mut problems) = Readers::compile(flags.paths(), &config.context);
         name_the_flags(&mut problems, &flags, &readers);
         let plans = config

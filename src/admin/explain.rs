@@ -183,6 +183,8 @@ impl Explainer<'_> {
             Action::Forward(_) => {}
             Action::Redirect(redirect) => told.status = Some(redirect.status.as_u16()),
             Action::Respond(response) => told.status = Some(response.status.as_u16()),
+            // What it answers, its body decides.
+            Action::Ofrep(_) => {}
         }
         let sources = route.targeting_key.as_deref().unwrap_or(&config.context.targeting_key);
         if plan.asks_key() {

@@ -83,6 +83,8 @@ pub enum Action {
     Redirect(Redirect),
     /// Answers by itself.
     Respond(FixedResponse),
+    /// Answers what OpenFeature clients ask.
+    Ofrep(Ofrep),
 }
 
 /// How a request reaches its service.
@@ -177,6 +179,55 @@ pub struct FixedResponse {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Empty for 204, 205 and 304.
     pub body: Name,
+}
+
+/// What OpenFeature clients may ask on a route (OFREP).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ofrep {
+    /// What they may see; default none.
+    pub flags: Shown,
+    /// One of these must be sent, as `Authorization: Bearer` or `X-API-Key`; empty: nobody is asked. They are identifiers, not secrets.
+    pub keys: Vec<Name>,
+    /// Exact origins whose pages may read the answers (CORS).
+    pub origins: Vec<HeaderValue>,
+    /// Whether the request's own headers and cookies, and its targeting key, win over what the body claims; default true.
+    pub enrich: bool,
+    /// Bytes of a body; default 64 KiB.
+    pub max_body: usize,
+    /// Requests a second of one client address, over a time; none: no limit. Default 50, at most 100 at once.
+    pub rate: Option<Rate>,
+    /// Event streams that may be open at once; 0: none are offered. Default 10,000.
+    pub streams: usize,
+    /// What is answered where a flag has no value.
+    pub valueless: Valueless,
+}
+
+/// Flags that a door shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// Every flag.
+    All,
+    /// These, in the order written; keys.
+    Only(Vec<Name>),
+}
+
+/// A token bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Tokens that come in a second; not 0.
+    pub per_second: std::num::NonZeroU32,
+    /// Tokens that may be there at once; not 0.
+    pub burst: std::num::NonZeroU32,
+}
+
+/// How an answer without a value (disabled, or no default variant) is told to clients that ask for one flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Valueless {
+    /// 200 without `value`, as OFREP has it.
+    #[default]
+    Omit,
+    /// 404 FLAG_NOT_FOUND, for clients that take a 200 without a value for an error of the gateway: they use their default either way.
+    NotFound,
 }
 
 /// What is done so that shared caches never mix variants.

@@ -71,8 +71,29 @@ pub enum ErrorCode {
     TargetingKeyMissing,
     /// The context is no object.
     InvalidContext,
-    /// Anything else: the rule named no variant, or took too long.
+    /// The rule named no variant.
     General,
+    /// The evaluation went over a limit; in OpenFeature's words GENERAL, too.
+    OverLimit(Limit),
+}
+
+/// What an evaluation may not use more of; both are keys of `flags.limits`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Expressions and items of lists.
+    Steps,
+    /// Text and lists that the rule made.
+    Bytes,
+}
+
+impl Limit {
+    /// `steps` or `bytes`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Limit::Steps => "steps",
+            Limit::Bytes => "bytes",
+        }
+    }
 }
 
 impl ErrorCode {
@@ -84,7 +105,7 @@ impl ErrorCode {
             ErrorCode::TypeMismatch => "TYPE_MISMATCH",
             ErrorCode::TargetingKeyMissing => "TARGETING_KEY_MISSING",
             ErrorCode::InvalidContext => "INVALID_CONTEXT",
-            ErrorCode::General => "GENERAL",
+            ErrorCode::General | ErrorCode::OverLimit(_) => "GENERAL",
         }
     }
 }

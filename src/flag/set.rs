@@ -9,8 +9,10 @@ use super::eval::{BUDGET, Machine};
 use super::rule::{Answer, Expr};
 use super::trace::{Recorder, Witness};
 use super::variants::VariantNames;
-use super::{Context, Definition, Entry, ErrorCode, FlagId, FlagState, Reason, Resolution, Slot, VariantId};
-use crate::config::{FractionalVersion, Severity};
+use super::{
+    Context, Definition, Entry, ErrorCode, FlagId, FlagState, Reason, Resolution, Selector, Slot, VariantId,
+};
+use crate::config::{FlagLimits, FractionalVersion, Severity};
 
 /// The compiled flags.
 #[derive(Debug)]
@@ -69,7 +71,11 @@ pub struct Step {
 
 impl FlagSet {
     /// Compiles definitions. It cannot fail: what does not compile never becomes a [`Definition`].
-    pub fn compile(entries: &BTreeMap<Arc<str>, Entry>, fractional: FractionalVersion) -> FlagSet {
+    pub fn compile(
+        entries: &BTreeMap<Arc<str>, Entry>,
+        fractional: FractionalVersion,
+        _limits: &FlagLimits,
+    ) -> FlagSet {
         let mut paths = Paths::default();
         let flags = entries.iter().map(|(key, entry)| match entry {
             Entry::Good(definition) => Flag::compile(key, definition, fractional, &mut paths),
@@ -84,6 +90,16 @@ impl FlagSet {
     /// The flag of that key.
     pub fn find(&self, key: &str) -> Option<FlagId> {
         self.by_key.get(key).copied()
+    }
+
+    /// The flag of that key among those that a selector selects.
+    pub fn find_by(&self, selector: &Selector, key: &str) -> Option<FlagId> {
+        self.find(key).filter(|id| selector.selects(self.get(*id)))
+    }
+
+    /// The flags that a selector selects, by flag set, then key.
+    pub fn select(&self, selector: &Selector) -> impl Iterator<Item = (FlagId, &Flag)> {
+        self.iter().filter(move |(_, flag)| selector.selects(flag))
     }
 
     /// The flag of an id that this set gave.
@@ -141,6 +157,12 @@ impl Flag {
     /// The variants by [`VariantId`], each with its value; none for a flag that never was good.
     pub fn variants(&self) -> &[(Arc<str>, serde_json::Value)] {
         self.definition.as_ref().map_or(&[], |definition| &definition.variants)
+    }
+
+    /// The flag set that it belongs to: `flagSetId` of its metadata.
+    pub fn set_id(&self) -> Option<&str> {
+        let definition = self.definition.as_ref()?;
+        definition.metadata.get("flagSetId")?.as_str().filter(|id| !id.is_empty())
     }
 
     /// The variant of that name.

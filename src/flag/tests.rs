@@ -20,7 +20,7 @@ fn set(document: &Json, version: FractionalVersion) -> FlagSet {
     let flags = document.expect("the document is good").flags;
     let entries: BTreeMap<Arc<str>, Entry> =
         flags.into_iter().map(|(key, flag)| (key, Entry::Good(flag.expect("the flag is good")))).collect();
-    FlagSet::compile(&entries, version)
+    FlagSet::compile(&entries, version, &FlagLimits::default())
 }
 
 /// What a flag of a set resolves to.

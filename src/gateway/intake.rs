@@ -63,6 +63,7 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
         }
         (Action::Redirect(redirect), ..) => Verdict::Answer(answer_redirect(redirect, route, head, &facts)),
         (Action::Respond(fixed), ..) => Verdict::Answer(Answer::fixed(fixed)),
+        (Action::Ofrep(_), ..) => todo!(),
         // A route that forwards has a plan that forwards: the snapshot made both.
         (Action::Forward(_), ..) => Verdict::Answer(Answer::error(StatusCode::INTERNAL_SERVER_ERROR)),
     }

@@ -61,7 +61,7 @@ impl Shadows {
         };
         let shadowed = config.routes.iter().any(|route| match &route.action {
             Action::Forward(forward) => !forward.shadows.is_empty(),
-            Action::Redirect(_) | Action::Respond(_) => false,
+            Action::Redirect(_) | Action::Respond(_) | Action::Ofrep(_) => false,
         });
         let own = before.and_then(|before| before.upstreams.as_ref());
         Shadows {

@@ -99,8 +99,15 @@ mod tests {
     use super::super::fixture::{definition, flag};
     use super::*;
 
-    const LIMITS: FlagLimits =
-        FlagLimits { document_bytes: 10_000, flags: 10, values: 1_000, rule_depth: 8, rule_nodes: 100 };
+    const LIMITS: FlagLimits = FlagLimits {
+        document_bytes: 10_000,
+        flags: 10,
+        values: 1_000,
+        rule_depth: 8,
+        rule_nodes: 100,
+        steps: 1_000,
+        produced_bytes: 1_000,
+    };
 
     fn killed(variant: &str, value: Json, below: Option<Json>) -> Json {
         let below = below.map(|below| definition("f", &below));

@@ -53,7 +53,8 @@ pub fn variants(
     contexts: impl Iterator<Item = Json>,
 ) -> Vec<String> {
     let entry = flag::Entry::Good(Arc::new(definition.clone()));
-    let set = FlagSet::compile(&BTreeMap::from([(definition.key.clone(), entry)]), version);
+    let set =
+        FlagSet::compile(&BTreeMap::from([(definition.key.clone(), entry)]), version, &FlagLimits::default());
     let id = set.find(&definition.key).expect("the set has this flag");
     let given = contexts.map(|attributes| {
         let context = JsonContext { paths: set.paths(), attributes: &attributes, timestamp: 1_800_000_000 };

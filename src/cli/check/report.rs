@@ -186,6 +186,7 @@ fn routed(config: &Config, id: RouteId) -> Routed {
     match &route.action {
         Action::Redirect(redirect) => routed.to = format!("redirect {}", redirect.status.as_u16()),
         Action::Respond(response) => routed.to = format!("respond {}", response.status.as_u16()),
+        Action::Ofrep(_) => routed.to = "ofrep".to_owned(),
         Action::Forward(forward) => {
             routed.to = config.service(forward.service).name.to_string();
             routed.inject = forward.inject.iter().map(|flag| flag.key.to_string()).collect();

@@ -64,6 +64,18 @@ pub static LIMITS: Object = Object {
             "20000",
             "Nodes of one rule, with its references put in.",
         ),
+        default(
+            "steps",
+            Type::Integer { min: 100, max: 1_000_000 },
+            "10000",
+            "Steps of one evaluation: an expression, or an item of a list.",
+        ),
+        default(
+            "produced",
+            Type::Size { min: 1 << 10, max: 16 << 20 },
+            "64KiB",
+            "Text and lists that one evaluation may produce.",
+        ),
     ],
     rules: &[],
     later: &[],
@@ -104,11 +116,15 @@ fn limits(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<FlagLimits> {
     let values = fields.get("values", decoder, integer);
     let rule_depth = fields.get("rule_depth", decoder, integer);
     let rule_nodes = fields.get("rule_nodes", decoder, integer);
+    let steps = fields.get("steps", decoder, integer);
+    let produced_bytes = fields.get("produced", decoder, size);
     Some(FlagLimits {
         document_bytes: document_bytes?,
         flags: flags?,
         values: values?,
         rule_depth: rule_depth?,
         rule_nodes: rule_nodes?,
+        steps: steps?,
+        produced_bytes: produced_bytes?,
     })
 }

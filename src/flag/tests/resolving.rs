@@ -6,7 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::{on_off, resolve, set, trace, variant};
-use crate::config::FractionalVersion::{V2, V3};
+use crate::config::{
+    FlagLimits,
+    FractionalVersion::{V2, V3},
+};
 use crate::flag::{Definition, Entry, ErrorCode, FlagSet, FlagState, JsonContext, Reason, Step};
 
 fn flag(state: &str, default: Json, targeting: Json) -> Json {
@@ -50,7 +53,7 @@ fn results_mean_this() {
 #[test]
 fn a_flag_that_never_was_good_is_a_parse_error() {
     let entries = BTreeMap::from([(Arc::from("flag"), Entry::Broken(Arc::from("unknown operator")))]);
-    let set = FlagSet::compile(&entries, V2);
+    let set = FlagSet::compile(&entries, V2, &FlagLimits::default());
     let resolution = resolve(&set, "flag", &json!({}));
     assert_eq!((resolution.variant, resolution.error), (None, Some(ErrorCode::ParseError)));
     assert_eq!(trace(&set, "flag", &json!({}))[0].what, "there is no usable definition: unknown operator");
@@ -130,7 +133,7 @@ fn the_deepest_rule_runs_and_a_deeper_one_is_a_parse_error() {
     };
     for (depth, error) in [(190, None), (300, Some(ErrorCode::ParseError))] {
         let entries = BTreeMap::from([(Arc::from("flag"), Entry::Good(Arc::new(definition(depth))))]);
-        let set = FlagSet::compile(&entries, V3);
+        let set = FlagSet::compile(&entries, V3, &FlagLimits::default());
         assert_eq!(resolve(&set, "flag", &json!({})).error, error);
         assert!(!trace(&set, "flag", &json!({})).is_empty());
     }

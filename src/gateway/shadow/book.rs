@@ -41,7 +41,7 @@ impl Book {
         for route in &config.routes {
             let lines = match &route.action {
                 Action::Forward(forward) => book.route(config, metrics, before, route, forward),
-                Action::Redirect(_) | Action::Respond(_) => Vec::new(),
+                Action::Redirect(_) | Action::Respond(_) | Action::Ofrep(_) => Vec::new(),
             };
             book.routes.push(lines);
         }

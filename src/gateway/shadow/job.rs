@@ -114,7 +114,7 @@ impl Request {
 pub fn rule(live: &Live, route: RouteId, shadow: usize) -> Option<&ShadowRule> {
     match &live.snapshot.config.routes[route.0].action {
         Action::Forward(forward) => forward.shadows.get(shadow),
-        Action::Redirect(_) | Action::Respond(_) => None,
+        Action::Redirect(_) | Action::Respond(_) | Action::Ofrep(_) => None,
     }
 }
 
