@@ -49,7 +49,7 @@ pub struct Catalog {
 #[derive(Debug)]
 struct Entry {
     id: FlagId,
-    /// Whether it is the one that counts for its key: without a selector an answer has no other, since clients keep one flag a key.
+    /// Whether it is the one that counts for its key: an answer has no other, since clients keep one flag a key.
     counts: bool,
 }
 
@@ -202,7 +202,10 @@ impl Catalog {
         for (at, entry) in self.entries.iter().enumerate() {
             let is_asked = match selector {
                 Selector::All => entry.counts,
-                selector => selector.selects(flags.get(entry.id)),
+                selector => {
+                    let flag = flags.get(entry.id);
+                    selector.selects(flag) && flags.find_by(selector, &flag.key) == Some(entry.id)
+                }
             };
             if is_asked {
                 let resolution = flags.evaluate(entry.id, context);

@@ -201,6 +201,26 @@ fn a_selector_selects_and_is_told() {
 }
 
 #[test]
+fn of_equal_keys_in_different_sets_one_is_answered() {
+    let flags = ["a", "b", "z"].map(|set| {
+        let metadata = json!({"flagSetId": set});
+        json!({"key": "k", "state": "ENABLED", "variants": {"v": set}, "defaultVariant": "v", "metadata": metadata})
+    });
+    let [a, b, z] = flags;
+    let catalog = catalog_of(&json!({"flags": [z, a, b]}).to_string(), &door(Shown::All));
+    let values = |selector: &str, path: &str| {
+        let fields = vec![("flagd-selector", selector)];
+        let told = json(&ask(&catalog, &Question { fields, ..question(path) }));
+        let flags = told.get("flags").map_or(vec![told.clone()], |flags| flags.as_array().unwrap().clone());
+        flags.iter().map(|flag| flag["value"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for (selector, value) in [("", "b"), ("flagSetId=a", "a"), ("flagSetId=z", "z")] {
+        assert_eq!(values(selector, BULK), [value], "{selector}");
+        assert_eq!(values(selector, "/ofrep/v1/evaluate/flags/k"), [value], "{selector}");
+    }
+}
+
+#[test]
 fn the_metadata_of_one_flag_has_what_the_selector_adds() {
     let catalog = catalog();
     let selector = Selector::Source("a\"b".into());

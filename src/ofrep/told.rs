@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::asked::reflected;
 use super::written::Parts;
 use crate::flag::{ErrorCode, Flag, Selector};
 
@@ -19,7 +18,7 @@ pub fn error(key: Option<&str>, code: ErrorCode, details: &str, selector: Option
     }
     error.insert("errorCode".to_owned(), code.as_str().into());
     error.insert("errorDetails".to_owned(), details.into());
-    if let Some((name, value)) = selector.and_then(reflected) {
+    if let Some((name, value)) = selector.and_then(Selector::metadata) {
         error.insert("metadata".to_owned(), json!({name: value}));
     }
     Json::Object(error).to_string().into_bytes()
@@ -28,7 +27,7 @@ pub fn error(key: Option<&str>, code: ErrorCode, details: &str, selector: Option
 /// One flag's answer; its metadata has what the selector adds, unless the flag says it itself.
 pub fn one(parts: Parts<'_>, flag: &Flag, selector: &Selector) -> Vec<u8> {
     let own = flag.definition.as_ref().map(|definition| &definition.metadata);
-    let added = reflected(selector).filter(|(name, _)| !own.is_some_and(|own| own.contains_key(*name)));
+    let added = selector.metadata().filter(|(name, _)| !own.is_some_and(|own| own.contains_key(*name)));
     let Some((name, value)) = added else { return parts.object(0) };
     let pair = format!("{}:{}", Json::from(name), Json::from(value));
     let mut object = parts.object(pair.len() + 16);
@@ -48,7 +47,7 @@ pub fn one(parts: Parts<'_>, flag: &Flag, selector: &Selector) -> Vec<u8> {
 /// What stands behind the last flag of an answer about all.
 pub fn rest(selector: &Selector, streams: Option<&str>) -> Vec<u8> {
     let mut rest = vec![b']'];
-    if let Some((name, value)) = reflected(selector) {
+    if let Some((name, value)) = selector.metadata() {
         rest.extend(format!(r#","metadata":{}"#, json!({name: value})).as_bytes());
     }
     if let Some(path) = streams {
