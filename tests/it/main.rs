@@ -26,6 +26,7 @@ mod injection;
 mod lifecycle;
 mod ofrep;
 mod ofrep_cors;
+mod ofrep_hostile;
 mod ofrep_streams;
 mod operators;
 mod probes;
