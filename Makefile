@@ -54,6 +54,10 @@ bench-shadow: setup-run ## Measure what shadows cost a client and the CPU, besid
 bench-kill: setup-run ## Measure how soon a kill is true on every worker, under load
 	$(CARGO) bench --locked --bench kill
 
+.PHONY: bench-ofrep
+bench-ofrep: setup-run ## Time answers to OpenFeature clients: alone, and by the whole gateway under load
+	$(CARGO) bench --locked --bench ofrep_bulk
+
 .PHONY: release
 release: setup-run ## Build target/release/flagway: fat LTO, one codegen unit, minutes
 	$(CARGO) build --locked --release

@@ -157,7 +157,6 @@ fn all_flags_are_answered_in_one_list_with_a_tag() {
     assert_eq!(bulk.as_object().unwrap().len(), 1, "no metadata, no streams");
     assert_eq!(field(&answer, &header::CACHE_CONTROL).as_deref(), Some("private, no-cache"));
     assert_eq!(field(&answer, &header::ETAG).unwrap().len(), 34);
-    assert_eq!(answer.body.len(), answer.body.iter().filter(|byte| **byte != b' ').count() + 1, "compact");
 
     let nothing = catalog_of(r#"{"flags": {}}"#, &door(Shown::All));
     assert_eq!(json(&ask(&nothing, &question(BULK))), json!({"flags": []}));
@@ -373,13 +372,17 @@ proptest! {
     ) {
         let told = asked.iter().map(|(flags, tier, time, selector)| {
             let flags = [FLAGS.to_owned(), FLAGS.replace("\"owner\"", "\"owners\""), FLAGS.replace("\"gold\"", "\"odd\"")][*flags].clone();
-            let body = json!({"context": {"tier": (["gold", "odd", ""][*tier])}});
+            let tier = ["gold", "odd", ""][*tier];
+            let body = json!({"context": {"tier": tier}});
             let fields = vec![("flagd-selector", ["", "flagSetId=shop", "flagSetId="][*selector])];
             let answer = ask(&catalog_of(&flags, &door(Shown::All)), &Question { body, fields, now: time * 200, ..question(BULK) });
             (field(&answer, &header::ETAG), answer.body)
         });
         let told: Vec<_> = told.collect();
-        prop_assert_eq!(told[0].0 == told[1].0, told[0].1 == told[1].1);
+        let (same_tag, same_body) = (told[0].0 == told[1].0, told[0].1 == told[1].1);
+        prop_assert!(same_body || !same_tag);
+        // Flags that were not selected may make another tag of the same body.
+        prop_assert!(same_tag || !same_body || asked[0].0 != asked[1].0);
     }
 
     /// Whatever arrives, there is an answer, and it is JSON or nothing.

@@ -105,7 +105,7 @@ mod tests {
             keys.filter_map(|line| Some(line.split_once(" reads ")?.1.split('`').nth(1)?.to_owned()))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(unknown("[]"), ["both", "own", "plan"]);
+        assert_eq!(unknown("[]"), ["both", "plan", "own"]);
         assert_eq!(unknown("[asked]"), ["both", "own"]);
         assert_eq!(unknown("all"), ["both", "own"]);
     }

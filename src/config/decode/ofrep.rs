@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 use super::headers::is_host;
 use super::route::flag_names;
-use super::scalar::{bad, boolean, choice, integer, name, shown, size, text};
+use super::scalar::{as_written, bad, boolean, choice, integer, name, shown, size, text};
 use super::{Decoder, Item};
 use crate::config::reference::{Object, Type, default};
 use crate::config::route::{Ofrep, PathPattern, Rate, RouteMatch, Shown, Valueless};
@@ -145,18 +145,18 @@ fn rate(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Option<Rate>> {
 /// An origin, letter by letter as browsers write it: it is compared as a whole.
 fn origin(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<HeaderValue> {
     let written: Name = text(item, decoder)?;
-    let (secure, rest) = match (written.strip_prefix("https://"), written.strip_prefix("http://")) {
-        (Some(rest), _) => (true, rest),
-        (None, Some(rest)) => (false, rest),
-        (None, None) => {
-            let fix = match &*written {
-                "*" => "name each origin: answers to just anyone's page would be answers about its visitors"
-                    .into(),
-                bare if is_host(bare) => format!("write `https://{bare}`"),
-                _ => return bad(item, decoder, None),
-            };
-            return bad(item, decoder, Some(fix));
+    let (scheme, rest) = written.split_once("://").unwrap_or(("", &written));
+    let default = match scheme {
+        "https" => "443",
+        "http" => "80",
+        _ if &*written == "*" => {
+            let fix = "name each origin: what anyone's page may read, anyone learns of its visitors";
+            return bad(item, decoder, Some(fix.into()));
         }
+        "" if is_host(rest) && as_written(item) => {
+            return bad(item, decoder, Some(format!("write `https://{rest}`")));
+        }
+        _ => return bad(item, decoder, None),
     };
     let authority = rest.trim_end_matches('/');
     let (host, port) = match authority.rsplit_once(':') {
@@ -168,13 +168,12 @@ fn origin(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<HeaderValue> {
     if !is_host(host) || !port_fits {
         return bad(item, decoder, None);
     }
-    let default = if secure { "443" } else { "80" };
-    let scheme = if secure { "https" } else { "http" };
     let port = port.filter(|port| *port != default).map(|port| format!(":{port}")).unwrap_or_default();
     let meant = format!("{scheme}://{}{port}", host.to_ascii_lowercase());
     if meant != *written {
         let problem = item.problem(format!("{} is not how a browser writes it", shown(item)));
-        decoder.report(problem.with_expected(item.is.describe()).with_fix(format!("write `{meant}`")));
+        let fix = as_written(item).then(|| format!("write `{meant}`"));
+        decoder.report(Problem { fix, ..problem.with_expected(item.is.describe()) });
         return None;
     }
     HeaderValue::from_str(&meant).ok()
