@@ -65,7 +65,7 @@ proptest! {
         let rule = probe(&expression);
         for hash in HASHES {
             let question = Question { context: &context, now: NOW, hash };
-            let Ok(expected) = naive::written(&rule, "flag", question) else { continue };
+            let Some(expected) = naive::written(&rule, "flag", question) else { continue };
             if expected.len() > 256 || expected.chars().any(char::is_control) {
                 continue;
             }

@@ -36,5 +36,5 @@ pub fn order(a: &Value, b: &Value) -> Option<Ordering> {
 
 /// Whether each value stands to the next as `fits` says: `[1, 2, 3]` is between.
 pub fn chained(values: &[Value], fits: impl Fn(Ordering) -> bool) -> bool {
-    values.windows(2).all(|pair| order(&pair[0], &pair[1]).is_some_and(&fits))
+    values.len() > 1 && values.windows(2).all(|pair| order(&pair[0], &pair[1]).is_some_and(&fits))
 }

@@ -96,8 +96,8 @@ fn put_in(json: &Json, evaluators: &Json, inside: &[&str]) -> Result<Json, Broke
     }
 }
 
-/// Every operation is a known one, whether it is ever reached or not. An object of several members is a constant.
-fn check(json: &Json) -> Result<(), Broken> {
+/// Every operation is a known one, be it ever reached or not. An object of several members is a constant.
+pub fn check(json: &Json) -> Result<(), Broken> {
     match json {
         Json::Object(members) if members.len() == 1 => members.iter().try_for_each(|(name, args)| {
             if OPERATORS.contains(&name.as_str()) { check(args) } else { Err(Broken) }

@@ -89,11 +89,12 @@ pub fn resolve(document: &Json, key: &str, question: Question) -> (Result<Outcom
     (outcome, meter)
 }
 
-/// What `cat` would write of a rule's value, for a flag of this key.
-pub fn written(rule: &Json, key: &str, question: Question) -> Result<String, TooMuch> {
+/// What `cat` would write of a rule's value, for a flag of this key; `None` for a bomb, and for what is no rule.
+pub fn written(rule: &Json, key: &str, question: Question) -> Option<String> {
+    definition::check(rule).ok()?;
     let mut meter = Meter::default();
     let mut running = Rule { flag_key: key, hash: question.hash, meter: &mut meter };
-    running.run(rule, &facts(key, question)).map(|value| value.text())
+    running.run(rule, &facts(key, question)).ok().map(|value| value.text())
 }
 
 fn resolve_counting(

@@ -27,15 +27,32 @@ pub struct Rule<'r> {
     pub meter: &'r mut Meter,
 }
 
-/// What an expression sees: the context, or inside the body of `map` and its like the element alone.
+/// What an expression sees.
 struct Scope<'s> {
     data: &'s Value,
-    whole: bool,
+    kind: Kind,
+}
+
+#[derive(PartialEq)]
+enum Kind {
+    /// The context.
+    Context,
+    /// Inside the body of `map` and its like: the element alone.
+    Element,
+    /// Inside the body of `reduce`: `current` and `accumulator`.
+    Pair,
+}
+
+impl Scope<'_> {
+    /// What a path leads to. The pair itself is nothing: no rule needs it, and it would have to be made for each item.
+    fn at(&self, path: &str) -> Value {
+        if path.is_empty() && self.kind == Kind::Pair { Value::Null } else { self.data.at(path) }
+    }
 }
 
 impl Rule<'_> {
     pub fn run(&mut self, rule: &Json, context: &Value) -> Result<Value, TooMuch> {
-        self.value(rule, &Scope { data: context, whole: true })
+        self.value(rule, &Scope { data: context, kind: Kind::Context })
     }
 
     fn value(&mut self, json: &Json, scope: &Scope) -> Result<Value, TooMuch> {
@@ -78,33 +95,35 @@ impl Rule<'_> {
         let nth = |index: usize| values.get(index).cloned().unwrap_or(Value::Null);
         let numbers = || values.iter().map(Value::number);
         Ok(match name {
-            "var" => var(&nth(0), &nth(1), scope.data),
+            "var" => var(&nth(0), &nth(1), scope),
             "missing" => Value::List(match values.first() {
-                Some(Value::List(names)) => missing(names, scope.data),
-                _ => missing(&values, scope.data),
+                Some(Value::List(names)) => missing(names, scope),
+                _ => missing(&values, scope),
             }),
-            "missing_some" => missing_some(&nth(0), &nth(1), scope.data),
-            "==" => Value::Bool(loosely_equal(&nth(0), &nth(1))),
-            "!=" => Value::Bool(!loosely_equal(&nth(0), &nth(1))),
-            "===" => Value::Bool(strictly_equal(&nth(0), &nth(1))),
-            "!==" => Value::Bool(!strictly_equal(&nth(0), &nth(1))),
+            "missing_some" => missing_some(&nth(0), &nth(1), scope),
+            "==" => Value::Bool(two(&values, loosely_equal)),
+            "!=" => Value::Bool(!two(&values, loosely_equal)),
+            "===" => Value::Bool(two(&values, strictly_equal)),
+            "!==" => Value::Bool(!two(&values, strictly_equal)),
             "!" => Value::Bool(!nth(0).truthy()),
             "!!" => Value::Bool(nth(0).truthy()),
-            "<" => Value::Bool(chained(&pair(&values), Ordering::is_lt)),
-            "<=" => Value::Bool(chained(&pair(&values), Ordering::is_le)),
-            ">" => Value::Bool(chained(&pair(&values), Ordering::is_gt)),
-            ">=" => Value::Bool(chained(&pair(&values), Ordering::is_ge)),
+            "<" => Value::Bool(chained(&values, Ordering::is_lt)),
+            "<=" => Value::Bool(chained(&values, Ordering::is_le)),
+            ">" => Value::Bool(chained(&values, Ordering::is_gt)),
+            ">=" => Value::Bool(chained(&values, Ordering::is_ge)),
             "max" => Value::Number(extreme(numbers(), Ordering::Greater)),
             "min" => Value::Number(extreme(numbers(), Ordering::Less)),
             "+" => Value::Number(numbers().fold(Number::whole(0), Number::plus)),
-            "*" => Value::Number(numbers().reduce(Number::times).unwrap_or(Number::None)),
+            "*" => Value::Number(numbers().fold(Number::whole(1), Number::times)),
             "-" if values.len() == 1 => Value::Number(Number::whole(0).minus(nth(0).number())),
-            "-" => Value::Number(numbers().reduce(Number::minus).unwrap_or(Number::None)),
-            "/" => Value::Number(nth(0).number().over(nth(1).number())),
+            "-" => Value::Number(numbers().reduce(Number::minus).unwrap_or(Number::whole(0))),
+            "/" | "%" if values.len() < 2 => Value::Number(Number::None),
+            "/" => Value::Number(numbers().reduce(Number::over).unwrap_or(Number::None)),
             "%" => Value::Number(nth(0).number().modulo(nth(1).number())),
             "merge" => Value::List(merge(values)),
             "in" => Value::Bool(contains(&nth(0), &nth(1))),
             "cat" => Value::Text(values.iter().map(Value::text).collect()),
+            "substr" if values.is_empty() => Value::Null,
             "substr" => substr(&nth(0), &nth(1), &nth(2)),
             "starts_with" => affix(&values, |text, affix| text.starts_with(affix)),
             "ends_with" => affix(&values, |text, affix| text.ends_with(affix)),
@@ -148,7 +167,7 @@ impl Rule<'_> {
         let body = args.get(1).unwrap_or(&Json::Null);
         let mut results = Vec::new();
         for item in items {
-            let result = self.value(body, &Scope { data: &item, whole: false })?;
+            let result = self.value(body, &Scope { data: &item, kind: Kind::Element })?;
             results.push((item, result));
         }
         let mut truths = results.iter().map(|(_, result)| result.truthy());
@@ -170,7 +189,7 @@ impl Rule<'_> {
         for item in items {
             let pair = [("current", item), ("accumulator", accumulator)];
             let pair: BTreeMap<_, _> = pair.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-            accumulator = self.value(body, &Scope { data: &Value::Object(pair), whole: false })?;
+            accumulator = self.value(body, &Scope { data: &Value::Object(pair), kind: Kind::Pair })?;
         }
         Ok(accumulator)
     }
@@ -184,16 +203,16 @@ impl Rule<'_> {
     }
 }
 
-fn var(path: &Value, default: &Value, data: &Value) -> Value {
-    match data.at(&path.text()) {
+fn var(path: &Value, default: &Value, scope: &Scope) -> Value {
+    match scope.at(&path.text()) {
         Value::Null => default.clone(),
         found => found,
     }
 }
 
 /// The names that lead to nothing, null or the empty text.
-fn missing(names: &[Value], data: &Value) -> Vec<Value> {
-    let is_missing = |name: &&Value| match data.at(&name.text()) {
+fn missing(names: &[Value], scope: &Scope) -> Vec<Value> {
+    let is_missing = |name: &&Value| match scope.at(&name.text()) {
         Value::Null => true,
         Value::Text(text) => text.is_empty(),
         _ => false,
@@ -202,22 +221,20 @@ fn missing(names: &[Value], data: &Value) -> Vec<Value> {
 }
 
 /// Nothing when enough of the names are there, else those that are not.
-fn missing_some(need: &Value, names: &Value, data: &Value) -> Value {
+fn missing_some(need: &Value, names: &Value, scope: &Scope) -> Value {
     let names = match names {
         Value::List(names) => names.as_slice(),
         one => std::slice::from_ref(one),
     };
-    let missing = missing(names, data);
+    let missing = missing(names, scope);
     let there = Number::whole((names.len() - missing.len()) as i128);
     let enough = there.compare(need.number()).is_some_and(Ordering::is_ge);
     Value::List(if enough { Vec::new() } else { missing })
 }
 
-/// At least two to compare: what is not given is null.
-fn pair(values: &[Value]) -> Vec<Value> {
-    let mut values = values.to_vec();
-    values.resize(values.len().max(2), Value::Null);
-    values
+/// Of fewer than two nothing holds, whatever comes after them does not count.
+fn two(values: &[Value], holds: impl Fn(&Value, &Value) -> bool) -> bool {
+    values.len() > 1 && holds(&values[0], &values[1])
 }
 
 /// The greatest or the least; none of nothing, and none as soon as one is no number.
@@ -240,8 +257,8 @@ fn merge(values: Vec<Value>) -> Vec<Value> {
 
 /// The element of a list has no targeting key.
 fn targeting_key(scope: &Scope) -> Option<String> {
-    match scope.data.at("targetingKey") {
-        Value::Text(key) if scope.whole => Some(key),
+    match scope.at("targetingKey") {
+        Value::Text(key) if scope.kind == Kind::Context => Some(key),
         _ => None,
     }
 }

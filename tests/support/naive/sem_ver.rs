@@ -1,4 +1,4 @@
-//! `sem_ver`: Semantic Versioning 2 with flagd's leniency: a leading `v`, and versions of one or two parts.
+//! `sem_ver`: Semantic Versioning 2 with flagd's leniency: a leading `v`, and versions of one or two parts. Parts beyond 64 bits are none.
 
 use std::cmp::Ordering;
 
@@ -23,8 +23,8 @@ pub fn sem_ver(values: &[Value]) -> Value {
 }
 
 struct Version {
-    /// Major, minor, patch, as digits without leading zeros: they may be longer than any machine's number.
-    core: Vec<String>,
+    /// Major, minor, patch.
+    core: Vec<u64>,
     pre: Vec<String>,
 }
 
@@ -33,17 +33,17 @@ impl Version {
         let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
         let (text, build) = text.split_once('+').map_or((text, None), |(text, build)| (text, Some(build)));
         let (core, pre) = text.split_once('-').map_or((text, None), |(core, pre)| (core, Some(pre)));
-        let mut core: Vec<String> = core.split('.').map(str::to_owned).collect();
+        let number = |part: &str| (is_number(part) && !padded(part)).then(|| part.parse().ok()).flatten();
+        let mut core: Vec<u64> = core.split('.').map(number).collect::<Option<_>>()?;
         let partial = core.len() < 3;
         if partial && (pre.is_some() || build.is_some()) {
             return None;
         }
-        core.resize(core.len().max(3), "0".to_owned());
+        core.resize(core.len().max(3), 0);
         let pre: Vec<String> =
             pre.map(|pre| pre.split('.').map(str::to_owned).collect()).unwrap_or_default();
         let build: Vec<&str> = build.map(|build| build.split('.').collect()).unwrap_or_default();
         let good = core.len() == 3
-            && core.iter().all(|part| is_number(part) && !padded(part))
             && pre.iter().all(|part| is_identifier(part) && !(is_number(part) && padded(part)))
             && build.iter().all(|part| is_identifier(part));
         good.then_some(Version { core, pre })
@@ -51,8 +51,7 @@ impl Version {
 
     /// Build metadata does not count.
     fn order(&self, other: &Version) -> Ordering {
-        let cores = self.core.iter().zip(&other.core).map(|(a, b)| by_number(a, b));
-        cores.fold(Ordering::Equal, Ordering::then).then_with(|| {
+        self.core.cmp(&other.core).then_with(|| {
             match (self.pre.is_empty(), other.pre.is_empty()) {
                 // A release comes after what led to it.
                 (true, true) => Ordering::Equal,

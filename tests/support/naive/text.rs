@@ -6,29 +6,35 @@ use super::value::Value;
 /// A part of a text, counted in code points.
 pub fn substr(source: &Value, start: &Value, length: &Value) -> Value {
     let chars: Vec<char> = source.text().chars().collect();
-    let count = chars.len() as i128;
-    let start = match truncated(start) {
-        from_end @ ..0 => (count + from_end).max(0),
-        start => start.min(count),
+    let count = chars.len();
+    let start = match Place::of(start) {
+        Place::Ahead(start) => start.min(count),
+        Place::FromEnd(start) => count.saturating_sub(start),
     };
-    let end = match length {
-        Value::Null => count,
-        length => match truncated(length) {
-            from_end @ ..0 => count + from_end,
-            length => start + length,
-        },
+    let end = match (length, Place::of(length)) {
+        (Value::Null, _) => count,
+        (_, Place::Ahead(length)) => start.saturating_add(length).min(count),
+        (_, Place::FromEnd(end)) => count.saturating_sub(end),
     };
-    let end = end.clamp(start, count);
-    Value::Text(chars[start as usize..end as usize].iter().collect())
+    Value::Text(chars[start..end.max(start)].iter().collect())
 }
 
-/// Towards zero; no number is zero.
-fn truncated(value: &Value) -> i128 {
-    match value.number() {
-        Number::Whole(whole) => whole,
-        // Far beyond the length of any text, yet safe to add to one.
-        Number::Real(real) => real.clamp(-1e30, 1e30) as i128,
-        Number::None => 0,
+/// How many code points on, or back from the end; parts of one do not count.
+enum Place {
+    Ahead(usize),
+    FromEnd(usize),
+}
+
+impl Place {
+    /// No number is no way at all.
+    fn of(value: &Value) -> Place {
+        match value.number() {
+            Number::Whole(whole) if whole < 0 => Place::FromEnd(whole.unsigned_abs() as usize),
+            Number::Whole(whole) => Place::Ahead(whole as usize),
+            Number::Real(real) if real < 0.0 => Place::FromEnd(-real as usize),
+            Number::Real(real) => Place::Ahead(real as usize),
+            Number::None => Place::Ahead(0),
+        }
     }
 }
 
