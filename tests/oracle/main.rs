@@ -1,8 +1,11 @@
 //! Two evaluators, written apart, hold each other to their word; and documents made to break the first one do not.
 
+#[path = "../support/hostile/mod.rs"]
+mod hostile;
 #[path = "../support/naive/mod.rs"]
 mod naive;
 
 mod agreement;
+mod bounds;
 mod generator;
 mod ours;

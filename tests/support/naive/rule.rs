@@ -87,8 +87,6 @@ impl Rule<'_> {
             "or" => return self.deciding(args, scope, true),
             "map" | "filter" | "all" | "none" | "some" => return self.each(name, args, scope),
             "reduce" => return self.reduce(args, scope),
-            // What is no list of arguments is split among nobody.
-            "fractional" if !json.is_array() => return Ok(Value::Null),
             _ => {}
         }
         let values = self.values(args, scope)?;
@@ -96,10 +94,7 @@ impl Rule<'_> {
         let numbers = || values.iter().map(Value::number);
         Ok(match name {
             "var" => var(&nth(0), &nth(1), scope),
-            "missing" => Value::List(match values.first() {
-                Some(Value::List(names)) => missing(names, scope),
-                _ => missing(&values, scope),
-            }),
+            "missing" => Value::List(missing(names(&values), scope)),
             "missing_some" => missing_some(&nth(0), &nth(1), scope),
             "==" => Value::Bool(two(&values, loosely_equal)),
             "!=" => Value::Bool(!two(&values, loosely_equal)),
@@ -210,6 +205,14 @@ fn var(path: &Value, default: &Value, scope: &Scope) -> Value {
     }
 }
 
+/// The names may be the arguments, or all in a list that is the first.
+fn names(values: &[Value]) -> &[Value] {
+    match values.first() {
+        Some(Value::List(names)) => names,
+        _ => values,
+    }
+}
+
 /// The names that lead to nothing, null or the empty text.
 fn missing(names: &[Value], scope: &Scope) -> Vec<Value> {
     let is_missing = |name: &&Value| match scope.at(&name.text()) {
@@ -221,9 +224,9 @@ fn missing(names: &[Value], scope: &Scope) -> Vec<Value> {
 }
 
 /// Nothing when enough of the names are there, else those that are not.
-fn missing_some(need: &Value, names: &Value, scope: &Scope) -> Value {
-    let names = match names {
-        Value::List(names) => names.as_slice(),
+fn missing_some(need: &Value, given: &Value, scope: &Scope) -> Value {
+    let names = match given {
+        Value::List(given) => names(given),
         one => std::slice::from_ref(one),
     };
     let missing = missing(names, scope);
