@@ -19,8 +19,11 @@ const DOCUMENTS: u64 = 10_000;
 /// Each quarter is a test of its own, so that they run side by side.
 const QUARTERS: u64 = 4;
 
-/// What loading may allocate in all, beside so many bytes for each byte of the document: it is off the way of requests.
-const LOADING: usize = 16 << 20;
+/// Values that a document may have; fewer than by default, so that what each costs is seen.
+const VALUES: usize = 50_000;
+
+/// What loading may allocate in all, for each value and for each byte of the document: it is off the way of requests.
+const LOADING_PER_VALUE: usize = 1_000;
 const LOADING_PER_BYTE: usize = 400;
 
 /// What an evaluation may allocate in all beside what it produces: a growing text is copied, arguments are held, and the whole
@@ -49,14 +52,15 @@ fn the_last_quarter_of_hostile_documents_stays_in_bounds() {
 
 fn quarter(which: u64) {
     let contexts = hostile::contexts();
+    let limits = FlagLimits { values: VALUES, ..FlagLimits::default() };
     let mut seen = Seen::default();
     for seed in (0..DOCUMENTS).filter(|seed| seed / 25 % QUARTERS == which) {
         let document = hostile::document(seed);
         let format = if document.yaml { Format::Yaml } else { Format::Json };
         let hash = if seed.is_multiple_of(2) { Hash::V2 } else { Hash::V3 };
         let told = format!("seed {seed}, {}", document.kind);
-        let bound = LOADING + LOADING_PER_BYTE * document.text.len();
-        let Some(set) = within(bound, &told, || ours::load(&document.text, format, hash)) else {
+        let bound = LOADING_PER_VALUE * VALUES + LOADING_PER_BYTE * document.text.len();
+        let Some(set) = within(bound, &told, || ours::load(&document.text, format, hash, &limits)) else {
             seen.refused += 1;
             continue;
         };

@@ -28,27 +28,116 @@ pub fn number() -> impl Strategy<Value = Json> {
 
 fn text() -> impl Strategy<Value = Json> {
     let known = select(vec![
-        "on", "off", "", "1", "0", "true", "false", "null", " 2 ", "1.0", "1e3", "-7", "+3", ".5", "5.", "0x10",
-        "9007199254740993", "18446744073709551615", "99999999999999999999", "1e999", "NaN", "Infinity", "10", "9", "é",
-        "e\u{301}", "\u{1f600}x", "\u{ffff}", "hello", "ell", "a,b", "user-1", "\"", "\\", "flag",
+        "on",
+        "off",
+        "",
+        "1",
+        "0",
+        "true",
+        "false",
+        "null",
+        " 2 ",
+        "1.0",
+        "1e3",
+        "-7",
+        "+3",
+        ".5",
+        "5.",
+        "0x10",
+        "9007199254740993",
+        "18446744073709551615",
+        "99999999999999999999",
+        "1e999",
+        "NaN",
+        "Infinity",
+        "10",
+        "9",
+        "é",
+        "e\u{301}",
+        "\u{1f600}x",
+        "\u{ffff}",
+        "hello",
+        "ell",
+        "a,b",
+        "user-1",
+        "\"",
+        "\\",
+        "flag",
     ]);
     prop_oneof![6 => known.prop_map(Json::from), 1 => "[a-c1-3. ]{0,6}".prop_map(Json::from)]
 }
 
 fn version() -> impl Strategy<Value = Json> {
     let written = select(vec![
-        "1", "1.2", "1.2.3", "v1.2.3", "V2", "vv1", "1.10.0", "1.9.0", "2.0.0-rc.1", "2.0.0-rc.2", "2.0.0-rc.10",
-        "2.0.0-rc", "2.0.0-1", "2.0.0", "2.0.0+b.1", "2.0.0-rc.1+b", "1.2-rc", "1.2+b", "01.2.3", "1.2.3-01", "1.2.3.4",
-        "1.x", "", " 1.2.3", "1.2.3-", "1.2.3+", "1..3", "v", "1.2.3-a..b", "1.2.3-é", "18446744073709551616.0.0",
+        "1",
+        "1.2",
+        "1.2.3",
+        "v1.2.3",
+        "V2",
+        "vv1",
+        "1.10.0",
+        "1.9.0",
+        "2.0.0-rc.1",
+        "2.0.0-rc.2",
+        "2.0.0-rc.10",
+        "2.0.0-rc",
+        "2.0.0-1",
+        "2.0.0",
+        "2.0.0+b.1",
+        "2.0.0-rc.1+b",
+        "1.2-rc",
+        "1.2+b",
+        "01.2.3",
+        "1.2.3-01",
+        "1.2.3.4",
+        "1.x",
+        "",
+        " 1.2.3",
+        "1.2.3-",
+        "1.2.3+",
+        "1..3",
+        "v",
+        "1.2.3-a..b",
+        "1.2.3-é",
+        "18446744073709551616.0.0",
     ]);
     prop_oneof![6 => written.prop_map(Json::from), 1 => number(), 1 => Just(json!({"var": "version"}))]
 }
 
 pub fn path() -> impl Strategy<Value = Json> {
     let written = select(vec![
-        "a", "b", "list", "list.0", "list.1.x", "text", "object", "object.x", "object.x.y", "object.", "targetingKey",
-        "$flagd", "$flagd.flagKey", "$flagd.timestamp", "$flagd.color", "", ".", "a.", "missing", "current", "x", "y",
-        "accumulator", "current.x", "accumulator.0", "bucket", "list.length", "text.0", "version", "number", "0", "1.0",
+        "a",
+        "b",
+        "list",
+        "list.0",
+        "list.1.x",
+        "text",
+        "object",
+        "object.x",
+        "object.x.y",
+        "object.",
+        "targetingKey",
+        "$flagd",
+        "$flagd.flagKey",
+        "$flagd.timestamp",
+        "$flagd.color",
+        "",
+        ".",
+        "a.",
+        "missing",
+        "current",
+        "x",
+        "y",
+        "accumulator",
+        "current.x",
+        "accumulator.0",
+        "bucket",
+        "list.length",
+        "text.0",
+        "version",
+        "number",
+        "0",
+        "1.0",
     ]);
     prop_oneof![12 => written.prop_map(Json::from), 1 => number(), 1 => Just(Json::Null), 1 => Just(json!([]))]
 }
@@ -59,9 +148,11 @@ pub fn constant() -> impl Strategy<Value = Json> {
     leaf.prop_recursive(3, 20, 4, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Json::Array),
-            prop::collection::btree_map(select(vec!["x", "y", "0", "", "aa", "é"]), inner, 0..4).prop_map(|members| {
-                Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-            }),
+            prop::collection::btree_map(select(vec!["x", "y", "0", "", "aa", "é"]), inner, 0..4).prop_map(
+                |members| {
+                    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+                }
+            ),
         ]
     })
 }
@@ -73,7 +164,8 @@ pub fn context() -> impl Strategy<Value = Json> {
         1 => select(vec!["é", "\u{1f600}"]).prop_map(Json::from),
         1 => select(vec![Json::Null, json!("")]),
     ];
-    let bucket = (select(vec!["on", "off"]), -1..50_i64).prop_map(|(variant, weight)| json!([variant, weight]));
+    let bucket =
+        (select(vec!["on", "off"]), -1..50_i64).prop_map(|(variant, weight)| json!([variant, weight]));
     let names = (vec(constant(), 0..4), version(), number(), text(), constant(), constant(), bucket);
     (key, names).prop_map(|(key, (list, version, number, text, a, object, bucket))| {
         let version = if version.is_object() { json!("1.2.3") } else { version };
@@ -105,7 +197,8 @@ fn operation(inner: BoxedStrategy<Json>) -> impl Strategy<Value = Json> {
     let compared = select(vec!["==", "===", "!=", "!==", ">", ">=", "<", "<="]);
     let each = select(vec!["map", "filter", "all", "none", "some"]);
     let affixes = select(vec!["starts_with", "ends_with", "in"]);
-    let listed = prop_oneof![vec(inner.clone(), 0..4).prop_map(Json::Array), Just(op("var", "list")), inner.clone()];
+    let listed =
+        prop_oneof![vec(inner.clone(), 0..4).prop_map(Json::Array), Just(op("var", "list")), inner.clone()];
     let named = |name: &'static str| move |args: Vec<Json>| op(name, args);
     prop_oneof![
         3 => (numeric, vec(inner.clone(), 0..4)).prop_map(|(name, args)| op(name, args)),
@@ -154,7 +247,6 @@ fn fractional(inner: BoxedStrategy<Json>, weight: BoxedStrategy<Json>) -> impl S
         2 => path().prop_map(|path| Some(op("var", path))),
         1 => inner.prop_map(Some),
     ];
-    (unit, vec(bucket, 1..4)).prop_map(|(unit, buckets)| {
-        op("fractional", unit.into_iter().chain(buckets).collect::<Vec<_>>())
-    })
+    (unit, vec(bucket, 1..4))
+        .prop_map(|(unit, buckets)| op("fractional", unit.into_iter().chain(buckets).collect::<Vec<_>>()))
 }

@@ -3,6 +3,7 @@
 #[path = "../support/hostile/mod.rs"]
 mod hostile;
 #[path = "../support/naive/mod.rs"]
+#[allow(dead_code, reason = "the fuzzers use the rest")]
 mod naive;
 
 mod agreement;

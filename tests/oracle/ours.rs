@@ -11,9 +11,14 @@ use crate::naive::{Hash, Outcome, Question};
 
 /// What a flag of a document resolves to; `None` when the evaluation went over a limit.
 pub fn resolve(document: &Json, key: &str, question: Question) -> Option<Outcome> {
-    let set = load(&document.to_string(), Format::Json, question.hash).expect("it is a document");
+    let set = load(&document.to_string(), Format::Json, question.hash, &FlagLimits::default())
+        .expect("it is a document");
     let Some(id) = set.find(key) else {
-        return Some(Outcome { variant: None, reason: "ERROR", error: Some(ErrorCode::FlagNotFound.as_str()) });
+        return Some(Outcome {
+            variant: None,
+            reason: "ERROR",
+            error: Some(ErrorCode::FlagNotFound.as_str()),
+        });
     };
     let context = JsonContext { paths: set.paths(), attributes: question.context, timestamp: question.now };
     let resolution = set.evaluate(id, &context);
@@ -30,14 +35,14 @@ pub fn resolve(document: &Json, key: &str, question: Question) -> Option<Outcome
 }
 
 /// The flags of a document, compiled; `None` when it is refused whole.
-pub fn load(text: &str, format: Format, hash: Hash) -> Option<FlagSet> {
-    let limits = FlagLimits::default();
-    let flags = Document::parse("flags", text, format, &limits).ok()?.flags;
+pub fn load(text: &str, format: Format, hash: Hash, limits: &FlagLimits) -> Option<FlagSet> {
+    let flags = Document::parse("flags", text, format, limits).ok()?.flags;
     let entry = |flag: Result<_, Vec<_>>| flag.map_or_else(|_| Entry::Broken("broken".into()), Entry::Good);
-    let entries: BTreeMap<Arc<str>, Entry> = flags.into_iter().map(|(key, flag)| (key, entry(flag))).collect();
+    let entries: BTreeMap<Arc<str>, Entry> =
+        flags.into_iter().map(|(key, flag)| (key, entry(flag))).collect();
     let version = match hash {
         Hash::V2 => FractionalVersion::V2,
         Hash::V3 => FractionalVersion::V3,
     };
-    Some(FlagSet::compile(&entries, version, &limits))
+    Some(FlagSet::compile(&entries, version, limits))
 }

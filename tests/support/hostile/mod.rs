@@ -50,9 +50,7 @@ pub fn contexts() -> [Json; 2] {
 
 /// A flag `flag` with this rule, read both as a condition and as the rule's result.
 fn around(rule: Json, evaluators: Json) -> Json {
-    let flag = |targeting: Json| {
-        json!({"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off", "targeting": targeting})
-    };
+    let flag = |targeting: Json| json!({"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off", "targeting": targeting});
     json!({"$evaluators": evaluators, "flags": {"flag": flag(json!({"if": [rule, "on", "off"]})), "bare": flag(rule)}})
 }
 

@@ -39,7 +39,20 @@ fn list(dice: &mut Dice, most: usize) -> Json {
 }
 
 fn deep(dice: &mut Dice) -> (Json, Json) {
-    let name = *dice.pick(&["!", "!!", "+", "cat", "if", "var", "and", "merge", "missing", "fractional", "substr", "max"]);
+    let name = *dice.pick(&[
+        "!",
+        "!!",
+        "+",
+        "cat",
+        "if",
+        "var",
+        "and",
+        "merge",
+        "missing",
+        "fractional",
+        "substr",
+        "max",
+    ]);
     let depth = dice.size(1, 140);
     ((0..depth).fold(json!({"var": "list"}), |inner, _| op(name, json!([inner]))), PLAIN)
 }
@@ -51,8 +64,25 @@ fn nested_lists(dice: &mut Dice) -> (Json, Json) {
 }
 
 fn wide(dice: &mut Dice) -> (Json, Json) {
-    let name = *dice.pick(&["cat", "merge", "+", "max", "and", "or", "if", "missing", "in", "<", "==", "sem_ver", "fractional", "reduce"]);
-    let leaf = dice.pick(&[json!({"var": "text"}), json!(0), json!("aaaa"), json!({"var": "list"}), json!([1])]).clone();
+    let name = *dice.pick(&[
+        "cat",
+        "merge",
+        "+",
+        "max",
+        "and",
+        "or",
+        "if",
+        "missing",
+        "in",
+        "<",
+        "==",
+        "sem_ver",
+        "fractional",
+        "reduce",
+    ]);
+    let leaf = dice
+        .pick(&[json!({"var": "text"}), json!(0), json!("aaaa"), json!({"var": "list"}), json!([1])])
+        .clone();
     (op(name, Json::Array(vec![leaf; dice.size(1, 4_000)])), PLAIN)
 }
 
@@ -75,11 +105,23 @@ fn wrapping(dice: &mut Dice) -> (Json, Json) {
     let accumulator = json!({"var": "accumulator"});
     let width = dice.size(1, 3);
     let body = (0..dice.size(1, 30)).fold(accumulator, |inner, _| Json::Array(vec![inner; width.min(2)]));
-    (op(*dice.pick(&["cat", "!", "in", "merge", "=="]), json!([{"reduce": [list(dice, 2_000), body, [1]]}, 1])), PLAIN)
+    (
+        op(
+            *dice.pick(&["cat", "!", "in", "merge", "=="]),
+            json!([{"reduce": [list(dice, 2_000), body, [1]]}, 1]),
+        ),
+        PLAIN,
+    )
 }
 
 fn loops(dice: &mut Dice) -> (Json, Json) {
-    let body = dice.pick(&[json!({"var": ""}), json!({"cat": ["x", {"var": ""}]}), json!({"fractional": [{"var": ""}, ["on", 1]]})]).clone();
+    let body = dice
+        .pick(&[
+            json!({"var": ""}),
+            json!({"cat": ["x", {"var": ""}]}),
+            json!({"fractional": [{"var": ""}, ["on", 1]]}),
+        ])
+        .clone();
     let loops = (0..dice.size(2, 12)).fold(body, |body, _| {
         op(*dice.pick(&["map", "filter", "all", "some", "none", "reduce"]), json!([list(dice, 300), body, 0]))
     });
@@ -114,7 +156,9 @@ fn computed_paths(dice: &mut Dice) -> (Json, Json) {
     let read = match dice.roll() % 3 {
         0 => json!({"var": path}),
         1 => json!({"missing": {"merge": [path, {"var": "list"}, {"var": "texts"}]}}),
-        _ => json!({"missing_some": [{"var": "number"}, {"map": [{"var": "list"}, {"cat": [".", {"var": ""}]}]}]}),
+        _ => {
+            json!({"missing_some": [{"var": "number"}, {"map": [{"var": "list"}, {"cat": [".", {"var": ""}]}]}]})
+        }
     };
     (json!({"reduce": [list(dice, 500), {"var": [path, read]}, read]}), PLAIN)
 }
@@ -128,14 +172,38 @@ fn searches(dice: &mut Dice) -> (Json, Json) {
         3 => json!({"substr": [text, -30_000, 29_999]}),
         _ => json!({"<": [text, text, text, text]}),
     };
-    (Json::Object(Map::from_iter([("or".to_owned(), vec![json!({"!": [{"!!": [search]}]}); dice.size(1, 2_000)].into())])), PLAIN)
+    (
+        Json::Object(Map::from_iter([(
+            "or".to_owned(),
+            vec![json!({"!": [{"!!": [search]}]}); dice.size(1, 2_000)].into(),
+        )])),
+        PLAIN,
+    )
 }
 
 fn buckets(dice: &mut Dice) -> (Json, Json) {
-    let weight = dice.pick(&[json!(1), json!(u64::MAX), json!(1e308), json!(-1), json!({"var": "number"}), json!({"var": "list"})]).clone();
+    let weight = dice
+        .pick(&[
+            json!(1),
+            json!(u64::MAX),
+            json!(1e308),
+            json!(-1),
+            json!({"var": "number"}),
+            json!({"var": "list"}),
+        ])
+        .clone();
     let bucket = json!([dice.pick(&["on", "off", "none"]), weight]);
     let mut args = vec![bucket; dice.size(1, 1_500)];
-    args.insert(0, dice.pick(&[json!({"var": "deep"}), json!({"var": "text"}), json!({"var": "list"}), json!({"var": ""})]).clone());
+    args.insert(
+        0,
+        dice.pick(&[
+            json!({"var": "deep"}),
+            json!({"var": "text"}),
+            json!({"var": "list"}),
+            json!({"var": ""}),
+        ])
+        .clone(),
+    );
     (json!({"fractional": args}), PLAIN)
 }
 
@@ -160,13 +228,64 @@ fn anything(dice: &mut Dice) -> (Json, Json) {
 
 fn tree(dice: &mut Dice, depth: usize) -> Json {
     const NAMES: [&str; 41] = [
-        "var", "missing", "missing_some", "if", "?:", "==", "===", "!=", "!==", "!", "!!", "or", "and", ">", ">=", "<", "<=",
-        "max", "min", "+", "-", "*", "/", "%", "map", "filter", "reduce", "all", "none", "some", "merge", "in", "cat",
-        "substr", "fractional", "starts_with", "ends_with", "sem_ver", "$ref", "log", "",
+        "var",
+        "missing",
+        "missing_some",
+        "if",
+        "?:",
+        "==",
+        "===",
+        "!=",
+        "!==",
+        "!",
+        "!!",
+        "or",
+        "and",
+        ">",
+        ">=",
+        "<",
+        "<=",
+        "max",
+        "min",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "map",
+        "filter",
+        "reduce",
+        "all",
+        "none",
+        "some",
+        "merge",
+        "in",
+        "cat",
+        "substr",
+        "fractional",
+        "starts_with",
+        "ends_with",
+        "sem_ver",
+        "$ref",
+        "log",
+        "",
     ];
     let leaves = [
-        json!({"var": "text"}), json!({"var": "list"}), json!({"var": ""}), json!({"var": "accumulator"}), json!(u64::MAX), json!(i64::MIN),
-        json!(1e308), json!(5e-324), json!(-0.0), json!("\0"), json!("1e400"), json!({"$ref": "a"}), json!(null), json!({}), json!([]),
+        json!({"var": "text"}),
+        json!({"var": "list"}),
+        json!({"var": ""}),
+        json!({"var": "accumulator"}),
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!(1e308),
+        json!(5e-324),
+        json!(-0.0),
+        json!("\0"),
+        json!("1e400"),
+        json!({"$ref": "a"}),
+        json!(null),
+        json!({}),
+        json!([]),
     ];
     if depth == 0 || dice.roll().is_multiple_of(4) {
         return dice.pick(&leaves).clone();

@@ -19,7 +19,9 @@ pub const KINDS: [(&str, Text, bool); 10] = [
 ];
 
 fn flag(name: &str, rest: &str) -> String {
-    format!(r#"{name}: {{"state": "ENABLED", "variants": {{"on": true, "off": false}}, "defaultVariant": "off"{rest}}}"#)
+    format!(
+        r#"{name}: {{"state": "ENABLED", "variants": {{"on": true, "off": false}}, "defaultVariant": "off"{rest}}}"#
+    )
 }
 
 fn one(rest: &str) -> String {
@@ -48,7 +50,9 @@ fn numbers(dice: &mut Dice) -> String {
         _ => format!("{digits}e-{}", dice.size(1, 30_000)),
     };
     let text = format!(r#"{{"+": [{number}, "{number}"]}}"#);
-    one(&format!(r#", "targeting": {{"if": [{{"fractional": [{number}, ["on", {number}]]}}, {{"cat": [{text}]}}, {text}]}}"#))
+    one(&format!(
+        r#", "targeting": {{"if": [{{"fractional": [{number}, ["on", {number}]]}}, {{"cat": [{text}]}}, {text}]}}"#
+    ))
 }
 
 fn repeated(dice: &mut Dice) -> String {
@@ -69,12 +73,22 @@ fn names(dice: &mut Dice) -> String {
 }
 
 fn surrogates(dice: &mut Dice) -> String {
-    let half = *dice.pick(&["\\ud800", "\\udfff", "\\ud83d\\ud83d", "\\udc00\\ud800", "\\uD83D\\uDE00", "\\u12", "\\x00", "\u{feff}"]);
+    let half = *dice.pick(&[
+        "\\ud800",
+        "\\udfff",
+        "\\ud83d\\ud83d",
+        "\\udc00\\ud800",
+        "\\uD83D\\uDE00",
+        "\\u12",
+        "\\x00",
+        "\u{feff}",
+    ]);
     one(&format!(r#", "targeting": {{"if": [{{"==": ["{half}", {{"substr": ["{half}", -1]}}]}}, "on"]}}"#))
 }
 
 fn many(dice: &mut Dice) -> String {
-    let flags = (0..dice.size(1, 3_000)).map(|at| flag(&format!("\"flag{at}\""), r#", "targeting": {"$ref": "e"}"#));
+    let flags =
+        (0..dice.size(1, 3_000)).map(|at| flag(&format!("\"flag{at}\""), r#", "targeting": {"$ref": "e"}"#));
     let flags: Vec<String> = flags.collect();
     let wide = vec!["{\"var\": \"list\"}"; dice.size(1, 2_000)].join(",");
     format!(r#"{{"$evaluators": {{"e": {{"merge": [{wide}]}}}}, "flags": {{{}}}}}"#, flags.join(","))
@@ -85,7 +99,12 @@ fn types(dice: &mut Dice) -> String {
     let mut any = || *dice.pick(&any);
     let flag = format!(
         r#"{{"key": {}, "state": {}, "variants": {}, "defaultVariant": {}, "targeting": {}, "metadata": {}}}"#,
-        any(), any(), any(), any(), any(), any()
+        any(),
+        any(),
+        any(),
+        any(),
+        any(),
+        any()
     );
     let flags = match dice.roll() % 3 {
         0 => format!("[{flag}, {flag}]"),
@@ -120,7 +139,9 @@ fn aliases(dice: &mut Dice) -> String {
         let below = vec![format!("*x{}", at - 1); width].join(", ");
         text.push_str(&format!("x{at}: &x{at} [{below}]\n"));
     }
-    text.push_str("flags:\n  flag: {state: ENABLED, variants: {on: true}, defaultVariant: on, targeting: {in: [a, ");
+    text.push_str(
+        "flags:\n  flag: {state: ENABLED, variants: {on: true}, defaultVariant: on, targeting: {in: [a, ",
+    );
     text.push_str(&format!("*x{}]}}}}\n", levels - 1));
     text
 }
@@ -131,6 +152,9 @@ fn yaml_nested(dice: &mut Dice) -> String {
         0 => format!("flags: {}1{}", "[".repeat(depth), "]".repeat(depth)),
         1 => (0..depth.min(400)).map(|at| format!("{}a:\n", " ".repeat(at))).collect(),
         2 => format!("flags: {}x", "- ".repeat(depth)),
-        _ => format!("flags: {{flag: {{state: ENABLED, variants: {{on: {}}}, <<: *nobody}}}}\n", "!!int ".repeat(depth)),
+        _ => format!(
+            "flags: {{flag: {{state: ENABLED, variants: {{on: {}}}, <<: *nobody}}}}\n",
+            "!!int ".repeat(depth)
+        ),
     }
 }

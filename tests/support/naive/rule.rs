@@ -15,9 +15,44 @@ use super::{Hash, Meter, TooMuch};
 
 /// Every operator there is.
 pub const OPERATORS: [&str; 38] = [
-    "var", "missing", "missing_some", "if", "?:", "==", "===", "!=", "!==", "!", "!!", "or", "and", ">", ">=", "<",
-    "<=", "max", "min", "+", "-", "*", "/", "%", "map", "filter", "reduce", "all", "none", "some", "merge", "in",
-    "cat", "substr", "fractional", "starts_with", "ends_with", "sem_ver",
+    "var",
+    "missing",
+    "missing_some",
+    "if",
+    "?:",
+    "==",
+    "===",
+    "!=",
+    "!==",
+    "!",
+    "!!",
+    "or",
+    "and",
+    ">",
+    ">=",
+    "<",
+    "<=",
+    "max",
+    "min",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "map",
+    "filter",
+    "reduce",
+    "all",
+    "none",
+    "some",
+    "merge",
+    "in",
+    "cat",
+    "substr",
+    "fractional",
+    "starts_with",
+    "ends_with",
+    "sem_ver",
 ];
 
 /// One rule being run.
@@ -183,7 +218,8 @@ impl Rule<'_> {
         let mut accumulator = self.value(args.get(2).unwrap_or(&Json::Null), scope)?;
         for item in items {
             let pair = [("current", item), ("accumulator", accumulator)];
-            let pair: BTreeMap<_, _> = pair.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let pair: BTreeMap<_, _> =
+                pair.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             accumulator = self.value(body, &Scope { data: &Value::Object(pair), kind: Kind::Pair })?;
         }
         Ok(accumulator)

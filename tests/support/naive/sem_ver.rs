@@ -40,8 +40,7 @@ impl Version {
             return None;
         }
         core.resize(core.len().max(3), 0);
-        let pre: Vec<String> =
-            pre.map(|pre| pre.split('.').map(str::to_owned).collect()).unwrap_or_default();
+        let pre: Vec<String> = pre.map(|pre| pre.split('.').map(str::to_owned).collect()).unwrap_or_default();
         let build: Vec<&str> = build.map(|build| build.split('.').collect()).unwrap_or_default();
         let good = core.len() == 3
             && pre.iter().all(|part| is_identifier(part) && !(is_number(part) && padded(part)))
@@ -59,9 +58,7 @@ impl Version {
                 (false, true) => Ordering::Less,
                 (false, false) => {
                     let pairs = self.pre.iter().zip(&other.pre).map(|(a, b)| by_identifier(a, b));
-                    pairs
-                        .fold(Ordering::Equal, Ordering::then)
-                        .then(self.pre.len().cmp(&other.pre.len()))
+                    pairs.fold(Ordering::Equal, Ordering::then).then(self.pre.len().cmp(&other.pre.len()))
                 }
             }
         })
