@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flagway::config::{FlagLimits, FractionalVersion};
@@ -53,7 +52,6 @@ fn load(document: &hostile::Hostile) -> Option<FlagSet> {
     let format = if document.yaml { Format::Yaml } else { Format::Json };
     let flags = Document::parse("flags", &document.text, format, &limits).ok()?.flags;
     let entry = |flag: Result<_, Vec<_>>| flag.map_or_else(|_| Entry::Broken("broken".into()), Entry::Good);
-    let entries: BTreeMap<Arc<str>, Entry> =
-        flags.into_iter().map(|(key, flag)| (key, entry(flag))).collect();
+    let entries = flags.into_iter().map(|(key, flag)| (key, entry(flag))).collect();
     Some(FlagSet::compile(&entries, FractionalVersion::V3, &limits))
 }

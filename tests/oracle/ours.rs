@@ -1,8 +1,5 @@
 //! The evaluator under test, asked as the naive one is.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use flagway::config::{FlagLimits, FractionalVersion};
 use flagway::flag::{Document, Entry, ErrorCode, FlagSet, Format, JsonContext};
 use serde_json::Value as Json;
@@ -38,8 +35,7 @@ pub fn resolve(document: &Json, key: &str, question: Question) -> Option<Outcome
 pub fn load(text: &str, format: Format, hash: Hash, limits: &FlagLimits) -> Option<FlagSet> {
     let flags = Document::parse("flags", text, format, limits).ok()?.flags;
     let entry = |flag: Result<_, Vec<_>>| flag.map_or_else(|_| Entry::Broken("broken".into()), Entry::Good);
-    let entries: BTreeMap<Arc<str>, Entry> =
-        flags.into_iter().map(|(key, flag)| (key, entry(flag))).collect();
+    let entries = flags.into_iter().map(|(key, flag)| (key, entry(flag))).collect();
     let version = match hash {
         Hash::V2 => FractionalVersion::V2,
         Hash::V3 => FractionalVersion::V3,
