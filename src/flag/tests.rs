@@ -5,6 +5,7 @@ mod fractional;
 mod properties;
 mod resolving;
 mod semantics;
+mod sets;
 
 use serde_json::{Value as Json, json};
 
