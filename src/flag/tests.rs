@@ -6,6 +6,7 @@ mod limits;
 mod numbers;
 mod properties;
 mod resolving;
+mod rulings;
 mod semantics;
 mod sets;
 
