@@ -58,6 +58,10 @@ bench-kill: setup-run ## Measure how soon a kill is true on every worker, under 
 bench-ofrep: setup-run ## Time answers to OpenFeature clients: alone, and by the whole gateway under load
 	$(CARGO) bench --locked --bench ofrep_bulk
 
+.PHONY: hostile
+hostile: setup-run ## Measure how long the worst of 10,000 hostile documents holds an evaluation up: at most 10 ms
+	$(CARGO) bench --locked --bench hostile
+
 .PHONY: release
 release: setup-run ## Build target/release/flagway: fat LTO, one codegen unit, minutes
 	$(CARGO) build --locked --release

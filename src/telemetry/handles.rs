@@ -10,7 +10,7 @@ use super::{Attempted, Metrics, Outcome};
 use crate::config::Name;
 use crate::config::service::VersionId;
 use crate::decide::{Decision, Resolved, Trouble};
-use crate::flag::{Flag, FlagId, Reason, Resolution};
+use crate::flag::{ErrorCode, Flag, FlagId, Limit, Reason, Resolution};
 use crate::snapshot::{NamedFlag, Plan, Snapshot};
 use prometheus::Histogram;
 
@@ -20,6 +20,7 @@ pub struct Handles {
     requests: Bounded<4>,
     pub(super) evaluations: Bounded<3>,
     pub(super) shadow_evaluations: Bounded<3>,
+    limits: Bounded<2>,
     fallbacks: Bounded<3>,
     gateway_seconds: Histogram,
     upstream_seconds: Histogram,
@@ -62,6 +63,8 @@ struct FlagCells {
     key: Name,
     /// By variant id; the last, without a name, is of resolutions without a variant. Each as [`Reason::ALL`].
     variants: Vec<(Name, [Cell; Reason::ALL.len()])>,
+    /// As [`Limit::ALL`].
+    limits: [Cell; Limit::ALL.len()],
 }
 
 /// A shadow's flag. Copies are counted by whoever sends them.
@@ -91,6 +94,7 @@ impl Handles {
             requests: metrics.requests.clone(),
             evaluations: metrics.evaluations.clone(),
             shadow_evaluations: metrics.shadows.evaluations.clone(),
+            limits: metrics.limits.clone(),
             fallbacks: metrics.fallbacks.clone(),
             gateway_seconds: metrics.gateway_seconds.clone(),
             upstream_seconds: metrics.upstream_seconds.clone(),
@@ -105,13 +109,13 @@ impl Handles {
     pub fn decided(&self, decision: &Decision) {
         let Some(route) = decision.route.and_then(|route| self.routes.get(route.0)) else { return };
         for (flag, resolved) in route.flags.iter().zip(&decision.resolved) {
-            flag.count(&self.evaluations, resolved);
+            flag.count(&self.evaluations, &self.limits, resolved);
         }
         if let Some(trouble) = decision.target.and_then(|target| target.trouble) {
             route.trouble(&self.fallbacks, trouble);
         }
         for (shadow, shadowed) in route.shadows.iter().zip(&decision.shadows) {
-            shadow.flag.count(&self.shadow_evaluations, &shadowed.resolved);
+            shadow.flag.count(&self.shadow_evaluations, &self.limits, &shadowed.resolved);
             if let Some(trouble) = shadowed.trouble {
                 shadow.trouble(&route.name, trouble);
             }
@@ -123,9 +127,9 @@ impl Handles {
         let Some(cells) = self.asked.get(flag.0 as usize) else { return };
         let cells = cells.get_or_init(|| {
             let flag = snapshot.flags.get(flag);
-            FlagCells::of(&self.evaluations, &flag.key, Some(flag))
+            FlagCells::of(&self.evaluations, &self.limits, &flag.key, Some(flag))
         });
-        cells.count(&self.evaluations, &(*resolution).into());
+        cells.count(&self.evaluations, &self.limits, &(*resolution).into());
     }
 
     /// Counts the outcome: requests, seconds, fallbacks.
@@ -151,9 +155,11 @@ impl RouteCells {
             .flat_map(|service| &service.versions)
             .map(|version| version.name.clone())
             .collect();
-        let flags = plan.flags.iter().map(|flag| FlagCells::named(&metrics.evaluations, snapshot, flag));
+        let (evaluations, copies) = (&metrics.evaluations, &metrics.shadows.evaluations);
+        let cells = |counters, flag| FlagCells::named(counters, &metrics.limits, snapshot, flag);
+        let flags = plan.flags.iter().map(|flag| cells(evaluations, flag));
         let shadows = plan.shadows.iter().map(|shadow| ShadowCells {
-            flag: FlagCells::named(&metrics.shadows.evaluations, snapshot, &shadow.flag),
+            flag: cells(copies, &shadow.flag),
             trouble_lines: metrics.limiters.get(&format!("{name} {}", shadow.flag.key), "shadow"),
         });
         let service = service.map_or_else(|| "".into(), |service| service.name.clone());
@@ -252,26 +258,35 @@ impl ShadowCells {
 }
 
 impl FlagCells {
-    fn named(counters: &Bounded<3>, snapshot: &Snapshot, flag: &NamedFlag) -> FlagCells {
-        FlagCells::of(counters, &flag.key, flag.of(&snapshot.flags))
+    fn named(
+        counters: &Bounded<3>,
+        limits: &Bounded<2>,
+        snapshot: &Snapshot,
+        flag: &NamedFlag,
+    ) -> FlagCells {
+        FlagCells::of(counters, limits, &flag.key, flag.of(&snapshot.flags))
     }
 
-    fn of(counters: &Bounded<3>, key: &Name, flag: Option<&Flag>) -> FlagCells {
+    fn of(counters: &Bounded<3>, limits: &Bounded<2>, key: &Name, flag: Option<&Flag>) -> FlagCells {
         let definition = flag.and_then(|flag| flag.definition.as_ref());
         let variants = definition.iter().flat_map(|definition| &definition.variants);
         let variants = variants.map(|(name, _)| name.clone()).chain(["".into()]).map(|variant| {
             let cells = Reason::ALL.map(|reason| Cell::new(counters, [key, &variant, reason.label()]));
             (variant, cells)
         });
-        FlagCells { variants: variants.collect(), key: key.clone() }
+        let limits = Limit::ALL.map(|limit| Cell::new(limits, [key, limit.as_str()]));
+        FlagCells { variants: variants.collect(), limits, key: key.clone() }
     }
 
-    fn count(&self, counters: &Bounded<3>, resolved: &Resolved) {
+    fn count(&self, counters: &Bounded<3>, limits: &Bounded<2>, resolved: &Resolved) {
         let none = self.variants.len() - 1; // `of` puts one there.
         let index = resolved.variant.map_or(none, |variant| none.min(variant.0 as usize));
         let (variant, cells) = &self.variants[index];
         let reason = resolved.reason;
         cells[reason as usize].count(counters, || [&self.key, variant, reason.label()]);
+        if let Some(limit) = resolved.error.and_then(ErrorCode::limit) {
+            self.limits[limit as usize].count(limits, || [&self.key, limit.as_str()]);
+        }
     }
 }
 
@@ -355,6 +370,29 @@ mod tests {
             [
                 r#"{from="flag",route="shop",why="unknown_version"} 1"#,
                 r#"{from="flag",route="typo",why="missing_flag"} 1"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn evaluations_over_a_limit_are_counted_by_the_limit() {
+        let (metrics, snapshot) = (Metrics::new(100), snapshot());
+        let handles = Handles::resolve(&metrics, &snapshot);
+        for limit in [Limit::Steps, Limit::Bytes, Limit::Steps] {
+            let mut decision = decided(&snapshot, "/copied", "canary");
+            for resolved in [&mut decision.resolved[0], &mut decision.shadows[0].resolved] {
+                (resolved.variant, resolved.reason) = (None, Reason::Error);
+                resolved.error = Some(ErrorCode::OverLimit(limit));
+            }
+            handles.decided(&decision);
+        }
+        assert_eq!(
+            samples(&metrics, "flagway_evaluation_limits_total"),
+            [
+                r#"{flag="copy",limit="bytes"} 1"#,
+                r#"{flag="copy",limit="steps"} 2"#,
+                r#"{flag="version",limit="bytes"} 1"#,
+                r#"{flag="version",limit="steps"} 2"#,
             ]
         );
     }
