@@ -14,7 +14,9 @@ pub mod flag_map;
 pub mod identity;
 pub mod json_context;
 mod locate;
+mod meter;
 mod murmur3;
+mod number;
 mod operators;
 mod reading;
 pub mod resolution;
@@ -31,6 +33,7 @@ pub use document::{Document, Format};
 pub use flag_map::{FlagMap, Stated};
 pub use identity::Identity;
 pub use json_context::JsonContext;
+pub use number::Number;
 pub use resolution::{ErrorCode, Limit, Reason, Resolution};
 pub use selector::Selector;
 pub use set::{Flag, FlagSet, Reads, Step};
@@ -58,6 +61,13 @@ pub trait Context {
 
     /// The attribute at a slot; `Value::Null` when absent. `targetingKey` and `$flagd.*` never come here.
     fn attribute(&self, slot: Slot) -> Value<'_>;
+
+    /// Bytes that are looked through to find the attribute at a slot, or any computed one; 0 where it is found at once. It counts for the
+    /// steps of an evaluation.
+    fn search(&self, slot: Option<Slot>) -> usize {
+        let _ = slot;
+        0
+    }
 
     /// An attribute whose path is known only while the rule runs (`{"var": {"cat": [..]}}`). Slow path.
     fn computed(&self, path: &str) -> Value<'_>;

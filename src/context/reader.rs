@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 use http::{HeaderName, header};
 
-use super::cookies::{cookie, parameter};
+use super::cookies::{cookie, cookie_bytes, parameter};
 use super::headers::header;
-use super::{Input, RequestContext};
+use super::{Input, RequestContext, RequestFacts};
 use crate::config::context::{Attribute, AttributeSource, AttributeType};
 use crate::flag::Value;
 
@@ -99,6 +99,15 @@ impl Reader {
         }
     }
 
+    /// Bytes of a request that reading it looks through.
+    pub fn search(&self, facts: &RequestFacts<'_>) -> usize {
+        match self {
+            Reader::Field { from: AttributeSource::Cookie(_), .. } => cookie_bytes(facts.headers),
+            Reader::Field { from: AttributeSource::Query(_), .. } => facts.query.map_or(0, str::len),
+            _ => 0,
+        }
+    }
+
     /// What the answer depends on. A cache in front knows host and scheme as its own client sent them; of a route's
     /// choice, which may hang on headers, it knows nothing.
     pub fn input(&self) -> Input {
@@ -122,9 +131,7 @@ fn untrusted(name: HeaderName) -> AttributeSource {
 fn typed(sent: Cow<'_, str>, kind: AttributeType) -> Option<Value<'_>> {
     match kind {
         AttributeType::String => Some(Value::Text(sent)),
-        AttributeType::Number => {
-            sent.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Number)
-        }
+        AttributeType::Number => crate::flag::Number::parse(&sent).map(Value::Number),
         AttributeType::Boolean => match &*sent {
             "true" | "1" => Some(Value::Bool(true)),
             "false" | "0" => Some(Value::Bool(false)),
@@ -142,8 +149,8 @@ mod tests {
         use AttributeType::{Boolean, Number, String};
         for (sent, kind, value) in [
             ("", String, Some(Value::Text("".into()))),
-            ("1e3", Number, Some(Value::Number(1000.0))),
-            ("-0.5", Number, Some(Value::Number(-0.5))),
+            ("1e3", Number, Some(Value::Number(1000.0.into()))),
+            ("-0.5", Number, Some(Value::Number((-0.5).into()))),
             ("", Number, None),
             ("1 ", Number, None),
             ("0x10", Number, None),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use serde_json::{Map, Value as Json};
 
-use super::cookies::{cookies, parameters};
+use super::cookies::{cookie_bytes, cookies, parameters};
 use super::facts::RequestFacts;
 use super::headers::header;
 use super::reader::{Reader, SINGLE};
@@ -152,10 +152,17 @@ impl crate::flag::Context for RequestContext<'_> {
         value
     }
 
+    fn search(&self, slot: Option<Slot>) -> usize {
+        match slot {
+            Some(slot) => self.readers.reader(slot).search(self.facts),
+            None => cookie_bytes(self.facts.headers) + self.facts.query.map_or(0, str::len),
+        }
+    }
+
     fn computed(&self, path: &str) -> Value<'_> {
         match path {
             "targetingKey" => self.key.map_or(Value::Null, |key| Value::Text(Cow::Borrowed(key))),
-            "$flagd.timestamp" => Value::Number(self.now as f64),
+            "$flagd.timestamp" => Value::Number(self.now.into()),
             path => self.readers.mapped.reader(path).map_or(Value::Null, |reader| reader.read(self)),
         }
     }
@@ -304,7 +311,7 @@ mod tests {
             ("country", text("CH"), Input::Header(HeaderName::from_static("cf-ipcountry"))),
             // Sent by a peer that is no trusted proxy.
             ("staff", Value::Null, Input::Header(HeaderName::from_static("x-staff"))),
-            ("build", Value::Number(42.0), Input::Cookie),
+            ("build", Value::Number(42_i64.into()), Input::Cookie),
             ("connect.sid", text("s"), Input::Cookie),
             // Mapped, so not PUT.
             ("method", text("patch"), Input::CacheKey),
@@ -343,10 +350,22 @@ mod tests {
         let (readers, _) = Readers::compile(&[], &config());
         let context = RequestContext::new(&facts, &readers, Some("k"), "r", 7);
         assert_eq!(context.computed("targetingKey"), Value::Text("k".into()));
-        assert_eq!(context.computed("$flagd.timestamp"), Value::Number(7.0));
+        assert_eq!(context.computed("$flagd.timestamp"), Value::Number(7_i64.into()));
         for path in ["", "header", "header.a.b", "nobody"] {
             assert_eq!(context.computed(path), Value::Null, "{path}");
         }
+    }
+
+    #[test]
+    fn cookies_and_parameters_are_found_by_looking_through_all_of_them() {
+        let headers = headers(&[("x-b", "plain"), ("cookie", "a=b"), ("cookie", "c=dd")]);
+        let facts = RequestFacts { query: Some("x=1&q=2"), ..facts(&headers) };
+        let paths = ["header.x-b", "cookie.c", "cookie.none", "query.q", "host", "nobody"].map(Arc::from);
+        let (readers, _) = Readers::compile(&paths, &config());
+        let context = RequestContext::new(&facts, &readers, None, "r", 0);
+        let searched = (0..paths.len()).map(|slot| context.search(Some(Slot(slot as u32))));
+        assert_eq!(searched.collect::<Vec<_>>(), [0, 7, 7, 7, 0, 0]);
+        assert_eq!(context.search(None), 14);
     }
 
     #[test]
@@ -364,7 +383,7 @@ mod tests {
             },
             "cookie": {"app_build": "42", "a": "b c", "connect.sid": "s"},
             "query": {"q": "x y", "_method": "patch"},
-            "country": "CH", "build": 42.0, "connect.sid": "s", "method": "patch",
+            "country": "CH", "build": 42, "connect.sid": "s", "method": "patch",
         });
         assert_eq!(context.whole(), expected);
     }

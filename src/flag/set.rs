@@ -4,7 +4,8 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::compile::{Compiled, Paths, compile};
-use super::eval::{BUDGET, Machine};
+use super::eval::Machine;
+use super::meter::Meter;
 use super::rule::{Answer, Expr};
 use super::trace::{Recorder, Witness};
 use super::variants::VariantNames;
@@ -22,6 +23,8 @@ pub struct FlagSet {
     /// By flag set, then key.
     by_set: Box<[FlagId]>,
     paths: Vec<Arc<str>>,
+    /// What each evaluation may use.
+    meter: Meter,
 }
 
 /// One compiled flag.
@@ -75,11 +78,7 @@ pub struct Step {
 
 impl FlagSet {
     /// Compiles definitions. It cannot fail: what does not compile never becomes a [`Definition`].
-    pub fn compile(
-        definitions: &Definitions,
-        fractional: FractionalVersion,
-        _limits: &FlagLimits,
-    ) -> FlagSet {
+    pub fn compile(definitions: &Definitions, fractional: FractionalVersion, limits: &FlagLimits) -> FlagSet {
         let mut paths = Paths::default();
         let flags = definitions.iter().map(|stated| match &stated.flag {
             Entry::Good(definition) => Flag::compile(stated, definition, fractional, &mut paths),
@@ -91,7 +90,7 @@ impl FlagSet {
             let flag: &Flag = &flags[id.0 as usize];
             (&flag.set, &flag.key)
         });
-        FlagSet { flags, by_set, paths: paths.into_list() }
+        FlagSet { flags, by_set, paths: paths.into_list(), meter: Meter::new(limits) }
     }
 
     /// The flag that counts for a key.
@@ -144,14 +143,14 @@ impl FlagSet {
 
     /// Evaluates one flag. Never panics, never allocates for `if`, comparison, logic, `in`, `fractional`.
     pub fn evaluate<C: Context>(&self, id: FlagId, context: &C) -> Resolution {
-        self.get(id).run(id, context, ())
+        self.get(id).run(id, context, (), self.meter)
     }
 
     /// Evaluates one flag and tells every step.
     pub fn trace<C: Context>(&self, id: FlagId, context: &C) -> (Resolution, Vec<Step>) {
         let mut recorder = Recorder::new(&self.paths);
         let flag = self.get(id);
-        let resolution = flag.run(id, context, &mut recorder);
+        let resolution = flag.run(id, context, &mut recorder, self.meter);
         let mut steps = recorder.into_steps();
         steps.push(flag.conclude(&resolution));
         (resolution, steps)
@@ -249,18 +248,18 @@ impl Flag {
         }
     }
 
-    fn run<C: Context, W: Witness>(&self, id: FlagId, context: &C, witness: W) -> Resolution {
+    fn run<C: Context, W: Witness>(&self, id: FlagId, context: &C, witness: W, meter: Meter) -> Resolution {
         let (variant, reason, error) = match &self.rule {
             Rule::Settled(variant, reason, error) => (*variant, *reason, *error),
             Rule::Run(rule) => {
                 let whole = OnceCell::new();
                 let (flag_key, variants) = (&*self.key, &self.names);
-                let mut machine =
-                    Machine { context, flag_key, variants, whole: &whole, witness, budget: BUDGET };
-                match machine.resolve(rule) {
+                let mut machine = Machine { context, flag_key, variants, whole: &whole, witness, meter };
+                match machine.run(rule) {
                     Ok(Answer::Variant(variant)) => (Some(variant), Reason::TargetingMatch, None),
                     Ok(Answer::Default) => (self.default, Reason::Default, None),
-                    Ok(Answer::Unknown) | Err(_) => (None, Reason::Error, Some(ErrorCode::General)),
+                    Ok(Answer::Unknown) => (None, Reason::Error, Some(ErrorCode::General)),
+                    Err(limit) => (None, Reason::Error, Some(ErrorCode::OverLimit(limit))),
                 }
             }
         };
@@ -280,7 +279,9 @@ impl Flag {
         let variant = resolution.variant.and_then(|variant| self.variant_name(variant));
         let variant =
             variant.map_or("no variant".to_owned(), |name| format!("variant {}", super::fault::quoted(name)));
-        let error = resolution.error.map(|code| format!(", {}", code.as_str())).unwrap_or_default();
+        let limit = resolution.error.and_then(ErrorCode::limit);
+        let limit = limit.map(|limit| format!(" (limit: {})", limit.as_str())).unwrap_or_default();
+        let error = resolution.error.map(|code| format!(", {}{limit}", code.as_str())).unwrap_or_default();
         Step { depth: 0, what, result: format!("{variant}, {}{error}", resolution.reason.as_str()) }
     }
 }

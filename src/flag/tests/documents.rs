@@ -299,7 +299,7 @@ fn a_document_that_is_no_document_is_refused_as_a_whole() {
             Format::Json,
             "1: \"flags\" flags: `flags` is a number; an object of flags by key, or a list of flags",
         ),
-        (&many, Format::Json, "1: \"flags\" flags: the document has 3 flags; at most 2 (`flags`)"),
+        (&many, Format::Json, "1: \"flags\" flags: the document has 3 flags; at most 2 (`limits.flags`)"),
         (
             "flags: {a: *nope}",
             Format::Yaml,
@@ -333,7 +333,7 @@ fn a_document_that_is_no_document_is_refused_as_a_whole() {
         .expect_err("it is over the limit");
     assert_eq!(
         told(&problems[0]),
-        "nowhere document: the document has 13 bytes; at most 10 (`document_bytes`)"
+        "nowhere document: the document has 13 bytes; at most 10 (`limits.document`)"
     );
 }
 
