@@ -95,6 +95,7 @@ setup-test:
 	@$(CARGO) nextest --version >/dev/null 2>&1 || { \
 		echo "setup: missing: cargo-nextest; installing with cargo: $(NEXTEST) (some minutes, once)"; \
 		$(CARGO) install $(NEXTEST) --locked; }
+	@.ci/peers
 
 # rustup's minimal profile leaves these two out.
 setup-lint: setup-run
