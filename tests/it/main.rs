@@ -42,6 +42,7 @@ mod shadows;
 mod status_command;
 mod streams;
 mod support;
+mod targetings;
 mod tls;
 mod upstreams;
 mod visitors;
