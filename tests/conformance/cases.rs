@@ -203,8 +203,8 @@ fn context(dice: &mut Dice, names: &[&str], wild: bool, large: bool) -> Json {
     let versions = ["1.2.3", "v2.0.0", "2.0.0-alpha.1", "1.2", "0.9.9", "1.10.0", "2", "not one"];
     set(dice, "version", json!(versions[user % versions.len()]));
     set(dice, "groups", json!(["a", "user-1", "42"][user % 3..]));
-    set(dice, "scores", json!([3, 0, 7, 2.5, -1][user % 5..]));
-    set(dice, "people", json!([{"age": 20}, {"age": user % 9}, {}][user % 3..]));
+    set(dice, "scores", json!(&[json!(3), json!(0), json!(7), json!(2.5), json!(-1)][user % 5..]));
+    set(dice, "people", json!([{"age": 20}, {"age": user % 9}]));
     set(dice, "profile", json!({"city": "Köln", "level": user % 9, "tags": ["x", 1]}));
     set(dice, "empty", json!(""));
     set(dice, "nothing", Json::Null);

@@ -44,7 +44,10 @@ fn other_engines_give_our_answers_or_there_is_a_ruling() {
     let count = std::env::var("CASES").map_or(FEW, |count| count.parse().expect("CASES is a number"));
     let cases = cases(count);
     let compared: Vec<Compared> = thread::scope(|scope| {
-        let both = Peer::ALL.map(|peer| scope.spawn(|| compare(peer, &cases)));
+        let both = Peer::ALL.map(|peer| {
+            let cases = &cases;
+            scope.spawn(move || compare(peer, cases))
+        });
         both.map(|one| one.join().expect("no panic")).into()
     });
     let report = Report::new(&cases, &compared);

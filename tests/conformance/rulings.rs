@@ -30,6 +30,7 @@ pub const RULINGS: &[Ruling] = &[
     ruling("references as a tree", &[Npm, PyPi], "`$ref` is replaced in the text, in the order of names", "in the tree, nested as well, cycles refused"),
     ruling("unknown members of a flag", &[PyPi], "refuse the whole document", "ignored"),
     ruling("errors while a rule runs", &[Npm, PyPi], "a value of the wrong type ends the evaluation in GENERAL or PARSE_ERROR", "false, null or a number that compares with nothing"),
+    ruling("compiled other than interpreted", &[Npm], "compiled rules share one variable and drop brackets: the engine's own interpreter says something else", "what the rule says"),
     ruling("no number is null", &[Npm, PyPi], "a result that is no number names a variant: GENERAL", "null: the default"),
     ruling("lists name no variant", &[Npm], "a resulting list is joined and looked up", "GENERAL"),
     ruling("variants named by numbers", &[PyPi], "1.0 names the variant \"1.0\"", "the variant \"1\""),

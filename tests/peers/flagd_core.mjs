@@ -74,6 +74,7 @@ function sorted(value) {
   return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]));
 }
 
+// Lists and objects are the same as nothing.
 const same = (left, right) => !isDeep(left) && left === right;
 
 function equal(left, right) {
@@ -175,6 +176,7 @@ function repaired(plain, operator, [ruling, better]) {
       // The engine takes a list that is the only argument for the list of arguments.
       const spread = !isList(written) && isList(args[0]);
       const worse = plainly(plain, operator, spread ? args[0] : args, context);
+      if (process.env.DBG && worse===undefined) console.error(operator, JSON.stringify(args));
       if (!alike(result, worse)) used.add(worse === undefined ? "errors while a rule runs" : spread ? "one list is one argument" : ruling);
       return result;
     },
@@ -220,7 +222,7 @@ function semVer(plain) {
   return {
     lazy: false,
     method(args, context) {
-      const refused = (version) => /^[vV]?[\s=vV]|\s$/.test(text(version));
+      const refused = (version) => /^[vV]?[\s=]|^[vV]{2}|\s$/.test(text(version));
       if (args.length === 3 && (refused(args[0]) || refused(args[2]))) return ruled("versions with a space or two v", null);
       return plain.method(args, context);
     },
@@ -291,8 +293,20 @@ function targeting(rule) {
   };
 }
 
+/** The engine has a compiler, which is what people run, and an interpreter. */
+function interpreted(line) {
+  const core = new FlagdCore(undefined, logger, { disableDynamicCodeGeneration: true });
+  try {
+    core.setConfigurations(JSON.stringify(line.flags));
+  } catch {
+    return parseError;
+  }
+  return ask(core, line);
+}
+
 function answerAmended(line) {
   used.clear();
+  if (JSON.stringify(interpreted(line)) !== JSON.stringify(answer(line))) used.add("compiled other than interpreted");
   const { $evaluators: evaluators = {}, ...document } = line.flags;
   const rules = {};
   for (const [key, flag] of Object.entries(document.flags)) {
