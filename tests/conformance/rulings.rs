@@ -31,6 +31,7 @@ pub const RULINGS: &[Ruling] = &[
     ruling("unknown members of a flag", &[PyPi], "refuse the whole document", "ignored"),
     ruling("errors while a rule runs", &[Npm, PyPi], "a value of the wrong type ends the evaluation in GENERAL or PARSE_ERROR", "false, null or a number that compares with nothing"),
     ruling("compiled other than interpreted", &[Npm], "compiled rules share one variable and drop brackets: the engine's own interpreter says something else", "what the rule says"),
+    ruling("constants worked out beforehand", &[Npm], "1 % 0 in a branch never taken ends the evaluation in an error", "what is not run does no harm"),
     ruling("no number is null", &[Npm, PyPi], "a result that is no number names a variant: GENERAL", "null: the default"),
     ruling("lists name no variant", &[Npm], "a resulting list is joined and looked up", "GENERAL"),
     ruling("variants named by numbers", &[PyPi], "1.0 names the variant \"1.0\"", "the variant \"1\""),
@@ -56,7 +57,7 @@ pub const RULINGS: &[Ruling] = &[
     ruling("one list is one argument", &[Npm], "{\"+\": {\"var\": \"list\"}} adds up the list", "a list is one argument, and no number"),
     ruling("items of what is no list", &[Npm], "all over a missing list is true; a text has no items: an error", "no items: false"),
     ruling("missing of null and of the empty text", &[Npm], "both are present", "both are missing"),
-    ruling("paths into texts, and length", &[Npm, PyPi], "{\"var\": \"text.0\"} is a character, `length` a number", "null"),
+    ruling("paths into texts, length, and defaults of null", &[Npm, PyPi], "{\"var\": \"text.0\"} is a character, `length` a number; null keeps npm's interpreter from the default", "null; the default also for null"),
     ruling("substr by code points", &[Npm], "UTF-16 units; no text is an error", "code points; anything has a text"),
     ruling("the start of reduce", &[PyPi], "is not evaluated", "is evaluated"),
     ruling("hash over UTF-16", &[Npm], "a unit beyond ASCII is hashed by UTF-16 units", "UTF-8, as in flagd itself"),
@@ -65,6 +66,7 @@ pub const RULINGS: &[Ruling] = &[
     ruling("variants that are no names", &[PyPi], "a list in a bucket becomes a text: GENERAL", "the result is null"),
     ruling("partial versions with a prerelease", &[PyPi], "1.2-alpha is 1.2.0-alpha", "no version"),
     ruling("versions with a space or two v", &[Npm], "are versions", "are none"),
+    ruling("versions in a list", &[PyPi], "[1] is no version", "its text is one: 1"),
     ruling("booleans as numbers", &[PyPi], "true serves who asks for a number", "TYPE_MISMATCH"),
 ];
 

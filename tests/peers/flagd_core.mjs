@@ -151,20 +151,22 @@ const repairs = {
       return (isList(names) ? names : [names]).length - absent.length >= number(need) ? [] : absent;
     },
   ],
-  var: ["paths into texts, and length", ([key, otherwise], context) => path(context, key, otherwise)],
+  var: ["paths into texts, length, and defaults of null", ([key, otherwise], context) => path(context, key, otherwise)],
 };
 
 const alike = (left, right) =>
   left === right || (Number.isNaN(left) && Number.isNaN(right)) || (isDeep(left) && isDeep(right) && JSON.stringify(left) === JSON.stringify(right));
 
-/** The engine's own answer to arguments that are already values; what it throws is told as undefined. */
+/** The engine's own answers to arguments that are already values, compiled and interpreted; undefined is what it throws. */
 function plainly(engine, operator, args, context) {
-  try {
-    const kept = args.map((arg) => (isDeep(arg) ? { preserve: arg } : arg));
-    return engine.build({ [operator]: kept })(context) ?? null;
-  } catch {
-    return undefined;
-  }
+  const rule = { [operator]: args.map((arg) => (isDeep(arg) ? { preserve: arg } : arg)) };
+  return [() => engine.build(rule)(context), () => engine.run(rule, context)].map((answer_) => {
+    try {
+      return answer_() ?? null;
+    } catch {
+      return undefined;
+    }
+  });
 }
 
 function repaired(plain, operator, [ruling, better]) {
@@ -175,9 +177,10 @@ function repaired(plain, operator, [ruling, better]) {
       const result = better(args, context);
       // The engine takes a list that is the only argument for the list of arguments.
       const spread = !isList(written) && isList(args[0]);
-      const worse = plainly(plain, operator, spread ? args[0] : args, context);
-      if (process.env.DBG && worse===undefined) console.error(operator, JSON.stringify(args));
-      if (!alike(result, worse)) used.add(worse === undefined ? "errors while a rule runs" : spread ? "one list is one argument" : ruling);
+      for (const worse of plainly(plain, operator, spread ? args[0] : args, context)) {
+        const cause = worse === undefined ? "errors while a rule runs" : spread ? "one list is one argument" : ruling;
+        if (!alike(result, worse)) used.add(cause);
+      }
       return result;
     },
   };
@@ -275,10 +278,30 @@ for (const operator of ["!", "!!"]) {
   engine.addMethod(operator, {
     lazy: true,
     method: (written, context, above) => {
-      const truth = Boolean(engine.truthy(engine.run(isList(written) ? written[0] : written, context, { above })));
+      const value = engine.run(isList(written) ? written[0] : written, context, { above });
+      const truth = Boolean(engine.truthy(value));
+      if (isList(value) && Boolean(engine.truthy(value[0])) !== truth) used.add("one list is one argument");
       return operator === "!" ? !truth : truth;
     },
   });
+}
+
+/** Whether a part of the rule has a value of its own that the engine cannot work out, so that it refuses what is never run. */
+function failsBeforehand(rule) {
+  if (isList(rule)) return rule.some(failsBeforehand);
+  if (!isDeep(rule)) return false;
+  const isConstant = !/"(var|missing|missing_some|fractional|sem_ver|starts_with|ends_with)":/.test(JSON.stringify(rule));
+  if (isConstant && fails(() => plain.build(rule)({}))) return true;
+  return Object.values(rule).some(failsBeforehand);
+}
+
+function fails(run) {
+  try {
+    run();
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function targeting(rule) {
@@ -337,6 +360,7 @@ function answerAmended(line) {
   const flag = core.getFlag(line.flagKey);
   if (flag && (flag._targeting || flag._targetingParseErrorMessage)) {
     flag._targeting = targeting(rules[line.flagKey]);
+    if (failsBeforehand(rules[line.flagKey])) used.add("constants worked out beforehand");
     if (flag._targetingParseErrorMessage) used.add("errors while a rule runs");
     flag._targetingParseErrorMessage = undefined;
   }
