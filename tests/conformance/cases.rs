@@ -74,7 +74,9 @@ fn case(dice: &mut Dice, at: usize) -> Case {
             asked.1 = TYPES[make.dice.below(TYPES.len())].0;
             make.rule("in")
         }
-        14..18 => match make.dice.below(4) {
+        14..18 => match make.dice.below(5) {
+            // One in floats; it names a variant of some flags.
+            4 => json!({"/": [{"var": "id"}, {"var": "id"}]}),
             0 => json!({"if": [true, "nobody's"]}),
             1 => json!({"cat": ["no", {"var": "country"}]}),
             2 => json!({"var": "scores"}),
@@ -194,18 +196,21 @@ fn context(dice: &mut Dice, names: &[&str], wild: bool, large: bool) -> Json {
     set(dice, "age", age);
     let domain = dice.pick(&["flagway.dev", "example.com", "例え.jp", "größer.de"]);
     set(dice, "email", json!(format!("user-{user}@{domain}")));
-    set(dice, "country", json!(dice_country(user)));
+    set(dice, "country", json!(["de", "fr", "jp", "us", "de"][user % 5]));
     set(dice, "beta", json!(user % 2 == 0));
     set(dice, "price", json!((user % 1000) as f64 / 10.0));
     set(dice, "score", json!((user % 77) as f64 / 8.0));
     set(dice, "id", json!(user));
     set(dice, "tier", json!(names[user % names.len()]));
-    let versions = ["1.2.3", "v2.0.0", "2.0.0-alpha.1", "1.2", "0.9.9", "1.10.0", "2", "not one"];
+    let versions = ["1.2.3", "v2.0.0", "2.0.0-alpha.1", "1.2", "0.9.9", "1.10.0", "2", "not one", "1.2-alpha", "vv1.0.0"];
     set(dice, "version", json!(versions[user % versions.len()]));
     set(dice, "groups", json!(["a", "user-1", "42"][user % 3..]));
     set(dice, "scores", json!(&[json!(3), json!(0), json!(7), json!(2.5), json!(-1)][user % 5..]));
     set(dice, "people", json!([{"age": 20}, {"age": user % 9}]));
     set(dice, "profile", json!({"city": "Köln", "level": user % 9, "tags": ["x", 1]}));
+    if dice.percent(3) {
+        set(dice, "$flagd", json!({"flagKey": "mine", "timestamp": 1}));
+    }
     set(dice, "empty", json!(""));
     set(dice, "nothing", Json::Null);
     if dice.percent(93) {
@@ -214,8 +219,4 @@ fn context(dice: &mut Dice, names: &[&str], wild: bool, large: bool) -> Json {
         context.insert("targetingKey".to_owned(), json!(key));
     }
     Json::Object(context)
-}
-
-fn dice_country(user: usize) -> &'static str {
-    ["de", "fr", "jp", "us", "de"][user % 5]
 }

@@ -56,6 +56,20 @@ fn other_engines_give_our_answers_or_there_is_a_ruling() {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
+#[test]
+fn the_rulings_are_documented() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/conformance.md");
+    let text = std::fs::read_to_string(file).unwrap();
+    let (before, rest) = text.split_once("| ruling |").expect("a table of rulings");
+    let after = rest.split_once("\n\n").map_or("", |(_, after)| after);
+    let wanted = format!("{before}{}\n{after}", rulings::table());
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(file, wanted).unwrap();
+    } else {
+        assert_eq!(text, wanted, "UPDATE=1 writes the table of docs/conformance.md anew");
+    }
+}
+
 fn compare(peer: Peer, all: &[Case]) -> Compared<'_> {
     // Numbers that npm's engine cannot hold are no question for it.
     let cases: Vec<&Case> = all.iter().filter(|case| peer == Peer::PyPi || !case.large).collect();

@@ -360,6 +360,10 @@ impl Maker<'_> {
             0 | 1 => vec![self.number(depth), self.number(depth)],
             2 => vec![self.text(depth), self.text(depth)],
             3 => vec![self.text(depth), self.number(depth)],
+            4 if self.dice.percent(20) => {
+                let twice = self.anything(0);
+                vec![twice.clone(), twice]
+            }
             _ => vec![self.anything(depth), self.anything(depth)],
         }
     }

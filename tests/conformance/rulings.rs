@@ -48,7 +48,6 @@ pub const RULINGS: &[Ruling] = &[
     ruling("text of objects", &[PyPi], "\"[object Object]\"", "compact JSON"),
     ruling("numbers of lists", &[PyPi], "[] is 0, [5] is 5", "no number"),
     ruling("numbers of texts", &[PyPi], "\"1_0\", \"Infinity\" are numbers", "decimal texts only"),
-    ruling("numbers beyond 64 bits", &[PyPi], "whole numbers of any length", "the nearest double"),
     ruling("whole numbers beyond 2^53", &[PyPi], "texts become doubles; sums of any length", "whole numbers within 64 bits stay exact, else doubles"),
     ruling("arithmetic without a number", &[Npm, PyPi], "an error, or the smallest of what is left; \"\" is 0 (npm)", "no number: false, null"),
     ruling("- and / of three", &[PyPi], "what follows the second is ignored", "the first less all others"),
@@ -72,6 +71,16 @@ pub const RULINGS: &[Ruling] = &[
 
 const fn ruling(name: &'static str, of: &'static [Peer], theirs: &'static str, ours: &'static str) -> Ruling {
     Ruling { name, of, theirs, ours }
+}
+
+/// As `docs/conformance.md` has them.
+pub fn table() -> String {
+    let mut table = "| ruling | of | they | we |\n|---|---|---|---|\n".to_owned();
+    for Ruling { name, of, theirs, ours } in RULINGS {
+        let of: Vec<&str> = of.iter().map(|peer| peer.name()).collect();
+        table += &format!("| {name} | {} | {theirs} | {ours} |\n", of.join(", "));
+    }
+    table
 }
 
 /// The ruling of that name for that peer.

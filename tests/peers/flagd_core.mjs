@@ -160,9 +160,12 @@ const alike = (left, right) =>
 /** The engine's own answers to arguments that are already values, compiled and interpreted; undefined is what it throws. */
 function plainly(engine, operator, args, context) {
   const rule = { [operator]: args.map((arg) => (isDeep(arg) ? { preserve: arg } : arg)) };
-  return [() => engine.build(rule)(context), () => engine.run(rule, context)].map((answer_) => {
+  const ways = [() => engine.build(rule)(context), () => engine.run(rule, context)];
+  // A single argument is taken out of its list, by the optimiser that a fresh engine has.
+  if (args.length === 1) ways.push(() => new LogicEngine(engine.methods).run({ [operator]: [{ var: "only" }] }, { ...context, only: args[0] }));
+  return ways.map((way) => {
     try {
-      return answer_() ?? null;
+      return way() ?? null;
     } catch {
       return undefined;
     }
