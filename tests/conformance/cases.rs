@@ -32,7 +32,9 @@ fn value(kind: &str, at: usize) -> Json {
     match kind {
         "boolean" => json!(at % 2 == 0),
         "string" => json!(["#f00", "größer", "", "true", "one"][at % 5]),
-        "number" => [json!(1), json!(2.5), json!(0), json!(-7), json!(9_007_199_254_740_991_i64)][at % 5].clone(),
+        "number" => {
+            [json!(1), json!(2.5), json!(0), json!(-7), json!(9_007_199_254_740_991_i64)][at % 5].clone()
+        }
         _ => [json!({"x": 1, "y": ["z", null]}), json!({}), json!({"deep": {"er": 1.5}})][at % 3].clone(),
     }
 }
@@ -181,7 +183,8 @@ fn operators_of(rule: &Json, into: &mut BTreeSet<String>) {
 fn context(dice: &mut Dice, names: &[&str], wild: bool, large: bool) -> Json {
     let mut context = Map::new();
     let mut set = |dice: &mut Dice, name: &str, value: Json| {
-        let odd = [json!(null), json!(""), json!("7"), json!(true), json!([]), json!([1]), json!({}), json!(3.0)];
+        let odd =
+            [json!(null), json!(""), json!("7"), json!(true), json!([]), json!([1]), json!({}), json!(3.0)];
         let value = if wild && dice.percent(20) { odd[dice.below(odd.len())].clone() } else { value };
         if dice.percent(90) {
             context.insert(name.to_owned(), value);
@@ -202,7 +205,18 @@ fn context(dice: &mut Dice, names: &[&str], wild: bool, large: bool) -> Json {
     set(dice, "score", json!((user % 77) as f64 / 8.0));
     set(dice, "id", json!(user));
     set(dice, "tier", json!(names[user % names.len()]));
-    let versions = ["1.2.3", "v2.0.0", "2.0.0-alpha.1", "1.2", "0.9.9", "1.10.0", "2", "not one", "1.2-alpha", "vv1.0.0"];
+    let versions = [
+        "1.2.3",
+        "v2.0.0",
+        "2.0.0-alpha.1",
+        "1.2",
+        "0.9.9",
+        "1.10.0",
+        "2",
+        "not one",
+        "1.2-alpha",
+        "vv1.0.0",
+    ];
     set(dice, "version", json!(versions[user % versions.len()]));
     set(dice, "groups", json!(["a", "user-1", "42"][user % 3..]));
     set(dice, "scores", json!(&[json!(3), json!(0), json!(7), json!(2.5), json!(-1)][user % 5..]));
@@ -214,7 +228,8 @@ fn context(dice: &mut Dice, names: &[&str], wild: bool, large: bool) -> Json {
     set(dice, "empty", json!(""));
     set(dice, "nothing", Json::Null);
     if dice.percent(93) {
-        let keys = [format!("user-{user}"), format!("{user:032x}"), format!("benutzer-ü-{user}"), String::new()];
+        let keys =
+            [format!("user-{user}"), format!("{user:032x}"), format!("benutzer-ü-{user}"), String::new()];
         let key = &keys[if dice.percent(85) { user % 2 } else { 2 + user % 2 }];
         context.insert("targetingKey".to_owned(), json!(key));
     }

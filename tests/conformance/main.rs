@@ -7,8 +7,8 @@ mod cases;
 mod dice;
 mod peer;
 mod report;
-mod rulings;
 mod rules;
+mod rulings;
 
 use std::thread;
 

@@ -105,13 +105,21 @@ impl Report {
             let tallies = self.causes.get(&(group, name.to_owned())).copied().unwrap_or_default();
             for (peer, tally) in Peer::ALL.iter().zip(tallies) {
                 if tally.all() < least {
-                    faults.push(format!("{}: {} cases of {name}, less than {least}", peer.name(), tally.all()));
+                    faults.push(format!(
+                        "{}: {} cases of {name}, less than {least}",
+                        peer.name(),
+                        tally.all()
+                    ));
                 }
             }
         }
         // In that many cases each ruling has its day, or it excuses nothing.
         for ruling in RULINGS.iter().filter(|_| self.cases >= 100_000) {
-            for peer in ruling.of.iter().filter(|peer| !self.rulings.contains_key(&(ruling.name.to_owned(), peer.name()))) {
+            for peer in ruling
+                .of
+                .iter()
+                .filter(|peer| !self.rulings.contains_key(&(ruling.name.to_owned(), peer.name())))
+            {
                 faults.push(format!("{}: no case of the ruling {:?}", peer.name(), ruling.name));
             }
         }
@@ -124,12 +132,17 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} cases, {} answered with something other than the default\n", self.cases, self.elsewhere)?;
+        writeln!(
+            f,
+            "{} cases, {} answered with something other than the default\n",
+            self.cases, self.elsewhere
+        )?;
         writeln!(f, "{:<18} {:>30}   {:>30}", "", "npm (v2)", "PyPI (v3)")?;
         let columns = "same    ruled  unruled";
         writeln!(f, "{:<18} {columns:>30}   {columns:>30}", "")?;
         for ((_, cause), tallies) in &self.causes {
-            let [npm, pypi] = tallies.map(|Tally([same, ruled, unruled])| format!("{same} {ruled:>8} {unruled:>8}"));
+            let [npm, pypi] =
+                tallies.map(|Tally([same, ruled, unruled])| format!("{same} {ruled:>8} {unruled:>8}"));
             writeln!(f, "{cause:<18} {npm:>30}   {pypi:>30}")?;
         }
         writeln!(f, "\nruled on")?;

@@ -6,9 +6,44 @@ use crate::dice::Dice;
 
 /// What a rule may hold, `$ref` among it.
 pub const OPERATORS: [&str; 38] = [
-    "var", "missing", "missing_some", "if", "?:", "==", "===", "!=", "!==", "!", "!!", "or", "and", ">", ">=", "<",
-    "<=", "max", "min", "+", "-", "*", "/", "%", "map", "filter", "reduce", "all", "none", "some", "merge", "in", "cat",
-    "substr", "fractional", "starts_with", "ends_with", "sem_ver",
+    "var",
+    "missing",
+    "missing_some",
+    "if",
+    "?:",
+    "==",
+    "===",
+    "!=",
+    "!==",
+    "!",
+    "!!",
+    "or",
+    "and",
+    ">",
+    ">=",
+    "<",
+    "<=",
+    "max",
+    "min",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "map",
+    "filter",
+    "reduce",
+    "all",
+    "none",
+    "some",
+    "merge",
+    "in",
+    "cat",
+    "substr",
+    "fractional",
+    "starts_with",
+    "ends_with",
+    "sem_ver",
 ];
 
 /// What an expression gives when all goes well.
@@ -35,8 +70,18 @@ const TEXTS: [&str; 12] =
     ["red", "de", "flagway", "user-1", "a", "", "42", "1.0", "1e3", "example.com", "größer", "日本🙂"];
 const ODD_TEXTS: [&str; 9] = [" ", "abc", "true", "null", " 7 ", "0x10", "-", "1_0", "Infinity"];
 const VERSIONS: [&str; 12] = [
-    "1.2.3", "v1.2.3", "V2.0.0", "1.2", "2", "2.0.0-alpha.1", "2.0.0-alpha.beta", "1.0.0+build.5", "1.10.0", "0.9.9",
-    "2.0.0-rc.1+exp", "10.0.0",
+    "1.2.3",
+    "v1.2.3",
+    "V2.0.0",
+    "1.2",
+    "2",
+    "2.0.0-alpha.1",
+    "2.0.0-alpha.beta",
+    "1.0.0+build.5",
+    "1.10.0",
+    "0.9.9",
+    "2.0.0-rc.1+exp",
+    "10.0.0",
 ];
 const ODD_VERSIONS: [&str; 8] = ["01.2.3", "1.2.3.4", "x", "", "1.2-alpha", " 1.2.3", "vv1.0.0", "1.x"];
 
@@ -104,8 +149,25 @@ impl Maker<'_> {
         let operator = match depth {
             0 => self.dice.pick(&["var", "==", "===", "in", "<", ">="]),
             _ => self.dice.pick(&[
-                "==", "!=", "===", "!==", "<", ">", "<=", ">=", "!", "!!", "and", "or", "in", "starts_with",
-                "ends_with", "sem_ver", "all", "some", "none",
+                "==",
+                "!=",
+                "===",
+                "!==",
+                "<",
+                ">",
+                "<=",
+                ">=",
+                "!",
+                "!!",
+                "and",
+                "or",
+                "in",
+                "starts_with",
+                "ends_with",
+                "sem_ver",
+                "all",
+                "some",
+                "none",
             ]),
         };
         self.call(operator, depth).1
@@ -129,13 +191,16 @@ impl Maker<'_> {
 
     fn plain_number(&mut self) -> Json {
         if self.large && self.dice.percent(40) {
-            let edge = self.dice.pick(&[&i64::MAX, &i64::MIN, &9_007_199_254_740_993, &-9_007_199_254_740_993]);
+            let edge =
+                self.dice.pick(&[&i64::MAX, &i64::MIN, &9_007_199_254_740_993, &-9_007_199_254_740_993]);
             return if self.dice.percent(20) { json!(u64::MAX) } else { json!(*edge) };
         }
         match self.dice.below(12) {
             0 => json!(self.dice.between(-1000, 1000) as f64 / 8.0),
             1 => json!(self.dice.between(0, 100) as f64 / 10.0),
-            2 if self.wild => json!(self.dice.pick(&[&1e21, &1e-7, &123_456_789.123, &1e16, &0.000_001, &-0.5])),
+            2 if self.wild => {
+                json!(self.dice.pick(&[&1e21, &1e-7, &123_456_789.123, &1e16, &0.000_001, &-0.5]))
+            }
             3 if self.wild => json!(self.dice.between(-5, 50) as f64),
             _ => json!(self.dice.between(-5, 60)),
         }
@@ -149,7 +214,9 @@ impl Maker<'_> {
             0 | 1 => self.plain_text(),
             2 => json!({"var": "email"}),
             3 => json!({"var": "country"}),
-            4 => json!({"var": self.dice.pick(&["targetingKey", "$flagd.flagKey", "profile.city", "groups.0", "tier"])}),
+            4 => {
+                json!({"var": self.dice.pick(&["targetingKey", "$flagd.flagKey", "profile.city", "groups.0", "tier"])})
+            }
             5 => json!({"var": [self.dice.pick(&["country", "absent"]), "de"]}),
             _ => {
                 let operator = self.dice.pick(&["cat", "substr", "if"]);
@@ -200,7 +267,9 @@ impl Maker<'_> {
             2 => json!({}),
             3 => json!({"var": "profile"}),
             4 => json!({"var": self.dice.pick(&["groups", "nothing", "empty", "absent", "beta"])}),
-            5 => json!({"var": self.dice.pick(&["email.length", "groups.length", "email.0", "scores.9", "age.x"])}),
+            5 => {
+                json!({"var": self.dice.pick(&["email.length", "groups.length", "email.0", "scores.9", "age.x"])})
+            }
             6 if depth > 0 => self.truth(depth - 1),
             7 if depth > 0 => {
                 let wild = std::mem::replace(&mut self.wild, false);
@@ -233,7 +302,10 @@ impl Maker<'_> {
             "var" => match self.dice.below(5) {
                 0 => (Kind::Truth, json!("beta")),
                 1 => (Kind::Text, json!(["country", "de"])),
-                2 => (Kind::Number, json!(self.dice.pick(&["age", "profile.level", "scores.1", "$flagd.timestamp"]))),
+                2 => (
+                    Kind::Number,
+                    json!(self.dice.pick(&["age", "profile.level", "scores.1", "$flagd.timestamp"])),
+                ),
                 3 => (Kind::Text, json!({"cat": ["profile.", self.dice.pick(&["city", "level"])]})),
                 _ => (Kind::List, json!(self.dice.pick(&["groups", "scores", "people"]))),
             },
@@ -369,7 +441,8 @@ impl Maker<'_> {
     }
 
     fn attributes(&mut self, least: usize) -> Vec<&'static str> {
-        let known = ["age", "email", "absent", "country", "nothing", "empty", "profile.city", "profile.absent"];
+        let known =
+            ["age", "email", "absent", "country", "nothing", "empty", "profile.city", "profile.absent"];
         (0..least + self.dice.below(3)).map(|_| self.dice.pick(&known)).collect()
     }
 
@@ -381,7 +454,9 @@ impl Maker<'_> {
             1 => args.push(json!({"cat": [{"var": "$flagd.flagKey"}, {"var": "email"}]})),
             2 => args.push(json!({"var": self.dice.pick(&["country", "tier", "version"])})),
             3 if self.wild => args.push(self.scalar()),
-            4 if self.wild => args.push(json!({"var": self.dice.pick(&["age", "profile", "beta", "price", "absent"])})),
+            4 if self.wild => {
+                args.push(json!({"var": self.dice.pick(&["age", "profile", "beta", "price", "absent"])}))
+            }
             5 if self.large => args.push(self.plain_number()),
             _ => {}
         }
