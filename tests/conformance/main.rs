@@ -7,6 +7,7 @@ mod cases;
 mod dice;
 mod peer;
 mod report;
+mod rows;
 mod rules;
 mod rulings;
 

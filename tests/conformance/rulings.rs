@@ -180,7 +180,7 @@ pub const RULINGS: &[Ruling] = &[
     ),
     ruling("partial versions with a prerelease", &[PyPi], "1.2-alpha is 1.2.0-alpha", "no version"),
     ruling("versions with a space or two v", &[Npm], "are versions", "are none"),
-    ruling("versions in a list", &[PyPi], "[1] is no version", "its text is one: 1"),
+    ruling("versions in a list", &[Npm], "[1] is the version 1", "is none"),
     ruling("booleans as numbers", &[PyPi], "true serves who asks for a number", "TYPE_MISMATCH"),
 ];
 

@@ -160,9 +160,11 @@ const alike = (left, right) =>
 /** The engine's own answers to arguments that are already values, compiled and interpreted; undefined is what it throws. */
 function plainly(engine, operator, args, context) {
   const rule = { [operator]: args.map((arg) => (isDeep(arg) ? { preserve: arg } : arg)) };
-  const ways = [() => engine.build(rule)(context), () => engine.run(rule, context)];
+  const read = { [operator]: args.map((_, at) => ({ var: `arguments.${at}` })) };
+  const given = { ...context, arguments: args };
+  const ways = [() => engine.build(rule)(context), () => engine.run(rule, context), () => engine.build(read)(given)];
   // A single argument is taken out of its list, by the optimiser that a fresh engine has.
-  if (args.length === 1) ways.push(() => new LogicEngine(engine.methods).run({ [operator]: [{ var: "only" }] }, { ...context, only: args[0] }));
+  if (args.length === 1) ways.push(() => new LogicEngine(engine.methods).run(read, given));
   return ways.map((way) => {
     try {
       return way() ?? null;
@@ -229,6 +231,7 @@ function semVer(plain) {
     lazy: false,
     method(args, context) {
       const refused = (version) => /^[vV]?[\s=]|^[vV]{2}|\s$/.test(text(version));
+      if (isList(args[0]) || isList(args[2])) return ruled("versions in a list", null);
       if (args.length === 3 && (refused(args[0]) || refused(args[2]))) return ruled("versions with a space or two v", null);
       return plain.method(args, context);
     },

@@ -267,16 +267,16 @@ def fractional(data, *args):
 
 def sem_ver(data, *args):
     def text(arg):
-        if isinstance(arg, list):
-            used.add("versions in a list")
-        return number_text(arg) if is_number(arg) else to_string(arg)
+        return number_text(arg) if is_number(arg) else arg
 
     def partial(arg):
         return re.fullmatch(r"[vV]?[0-9]+(\.[0-9]+)?[-+].*", text(arg))
 
-    if len(args) == 3 and (partial(args[0]) or partial(args[2])):
+    if len(args) != 3 or not all(isinstance(arg, str) or is_number(arg) for arg in (args[0], args[2])):
+        return None
+    if partial(args[0]) or partial(args[2]):
         return ruled("partial versions with a prerelease", None)
-    return custom_ops.sem_ver(data, *[text(args[0]), args[1], text(args[2])]) if len(args) == 3 else None
+    return custom_ops.sem_ver(data, text(args[0]), args[1], text(args[2]))
 
 
 # Operator: the ruling, and what it gives where the engine gives something else.
