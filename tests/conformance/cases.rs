@@ -30,7 +30,7 @@ const TYPES: [(&str, &[&str]); 4] = [
 
 fn value(kind: &str, at: usize) -> Json {
     match kind {
-        "boolean" => json!(at % 2 == 0),
+        "boolean" => json!(at.is_multiple_of(2)),
         "string" => json!(["#f00", "größer", "", "true", "one"][at % 5]),
         "number" => {
             [json!(1), json!(2.5), json!(0), json!(-7), json!(9_007_199_254_740_991_i64)][at % 5].clone()
@@ -200,7 +200,7 @@ fn context(dice: &mut Dice, names: &[&str], wild: bool, large: bool) -> Json {
     let domain = dice.pick(&["flagway.dev", "example.com", "例え.jp", "größer.de"]);
     set(dice, "email", json!(format!("user-{user}@{domain}")));
     set(dice, "country", json!(["de", "fr", "jp", "us", "de"][user % 5]));
-    set(dice, "beta", json!(user % 2 == 0));
+    set(dice, "beta", json!(user.is_multiple_of(2)));
     set(dice, "price", json!((user % 1000) as f64 / 10.0));
     set(dice, "score", json!((user % 77) as f64 / 8.0));
     set(dice, "id", json!(user));

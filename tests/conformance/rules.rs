@@ -123,7 +123,8 @@ impl Maker<'_> {
         }
     }
 
-    fn name(&mut self) -> &'static str {
+    /// The name of a variant.
+    pub fn name(&mut self) -> &'static str {
         self.names[self.dice.below(self.names.len())]
     }
 
@@ -145,7 +146,8 @@ impl Maker<'_> {
         }
     }
 
-    fn truth(&mut self, depth: usize) -> Json {
+    /// A condition.
+    pub fn truth(&mut self, depth: usize) -> Json {
         let operator = match depth {
             0 => self.dice.pick(&["var", "==", "===", "in", "<", ">="]),
             _ => self.dice.pick(&[
@@ -189,7 +191,8 @@ impl Maker<'_> {
         }
     }
 
-    fn plain_number(&mut self) -> Json {
+    /// A number, as it is written.
+    pub fn plain_number(&mut self) -> Json {
         if self.large && self.dice.percent(40) {
             let edge =
                 self.dice.pick(&[&i64::MAX, &i64::MIN, &9_007_199_254_740_993, &-9_007_199_254_740_993]);
@@ -232,7 +235,8 @@ impl Maker<'_> {
         json!(self.dice.pick(&TEXTS))
     }
 
-    fn scalar(&mut self) -> Json {
+    /// A value that is neither list nor object.
+    pub fn scalar(&mut self) -> Json {
         match self.dice.below(if self.wild { 6 } else { 2 }) {
             0 => self.plain_text(),
             1 => self.plain_number(),
@@ -260,7 +264,7 @@ impl Maker<'_> {
     }
 
     /// An argument of any type.
-    fn anything(&mut self, depth: usize) -> Json {
+    pub fn anything(&mut self, depth: usize) -> Json {
         match self.dice.below(14) {
             0 => json!([]),
             1 => json!([self.scalar()]),
@@ -444,51 +448,5 @@ impl Maker<'_> {
         let known =
             ["age", "email", "absent", "country", "nothing", "empty", "profile.city", "profile.absent"];
         (0..least + self.dice.below(3)).map(|_| self.dice.pick(&known)).collect()
-    }
-
-    /// A split, by the targeting key or by a unit of its own.
-    pub fn fractional(&mut self, depth: usize) -> Json {
-        let mut args = Vec::new();
-        match self.dice.below(10) {
-            0 => args.push(json!({"var": "email"})),
-            1 => args.push(json!({"cat": [{"var": "$flagd.flagKey"}, {"var": "email"}]})),
-            2 => args.push(json!({"var": self.dice.pick(&["country", "tier", "version"])})),
-            3 if self.wild => args.push(self.scalar()),
-            4 if self.wild => {
-                args.push(json!({"var": self.dice.pick(&["age", "profile", "beta", "price", "absent"])}))
-            }
-            5 if self.large => args.push(self.plain_number()),
-            _ => {}
-        }
-        for _ in 0..self.dice.between(1, 3) {
-            args.push(self.bucket(depth));
-        }
-        json!({"fractional": args})
-    }
-
-    fn bucket(&mut self, depth: usize) -> Json {
-        let variant = match self.dice.below(12) {
-            0 if depth > 0 => self.fractional(depth - 1),
-            1 if depth > 0 => json!({"if": [self.truth(0), self.name(), self.name()]}),
-            2 => Json::Null,
-            3 if self.wild => self.anything(0),
-            _ => json!(self.name()),
-        };
-        let start = self.dice.between(1_699_999_990, 1_700_000_010);
-        match self.dice.below(12) {
-            0 | 1 => json!([variant]),
-            2 => json!([variant, {"-": [{"var": "$flagd.timestamp"}, start]}]),
-            3 => json!([variant, {"-": [start, {"var": "$flagd.timestamp"}]}]),
-            4 => json!([variant, {"if": [self.truth(0), 10, 0]}]),
-            5 if self.wild => json!([variant, self.dice.pick(&[&50.0, &1.5, &0.0])]),
-            6 if self.wild => json!([variant, self.scalar()]),
-            7 if self.wild => match self.dice.below(4) {
-                0 => json!([variant, 1, 1]),
-                1 => json!([]),
-                2 => json!([variant, 2_147_483_647]),
-                _ => json!(variant),
-            },
-            _ => json!([variant, self.dice.between(0, 100)]),
-        }
     }
 }
