@@ -25,7 +25,7 @@ use report::Report;
 const FEW: usize = 3_000;
 
 /// What became of one question.
-pub enum Verdict {
+enum Verdict {
     Same,
     /// By which rulings.
     Ruled(Vec<String>),
@@ -34,12 +34,12 @@ pub enum Verdict {
 }
 
 /// All questions that one peer can be asked, with our answers and the verdicts.
-pub struct Compared<'a> {
-    pub peer: Peer,
-    pub cases: Vec<&'a Case>,
-    pub ours: Vec<Json>,
-    pub theirs: Vec<Json>,
-    pub verdicts: Vec<Verdict>,
+struct Compared<'a> {
+    peer: Peer,
+    cases: Vec<&'a Case>,
+    ours: Vec<Json>,
+    theirs: Vec<Json>,
+    verdicts: Vec<Verdict>,
 }
 
 #[test]
