@@ -115,6 +115,7 @@ fn every_command_of_the_reference_runs() {
         "check",
         "completions",
         "demo",
+        "eval",
         "explain",
         "flags",
         "health",

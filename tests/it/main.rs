@@ -47,6 +47,7 @@ mod shadows;
 mod status_command;
 mod streams;
 mod support;
+mod targetings;
 mod tls;
 mod upstreams;
 mod visitors;
