@@ -24,6 +24,7 @@ mod hand_events;
 mod hand_sources_down;
 mod injection;
 mod lifecycle;
+mod ofrep_clients;
 mod operators;
 mod probes;
 mod reload;
