@@ -96,7 +96,7 @@ impl Catalog {
         let flags = &snapshot.flags;
         let is_shown = |key: &str| match &door.flags {
             Shown::All => true,
-            Shown::Only(shown) => shown.iter().any(|name| **name == *key),
+            Shown::Only(shown) => shown.iter().any(|name| *name.key == *key),
         };
         let shown = flags.select(&Selector::All).filter(|(_, flag)| is_shown(&flag.key));
         let mut written = Written::default();

@@ -15,6 +15,7 @@ mod decisions;
 mod demo;
 mod documents;
 mod doors;
+mod eval;
 mod examples;
 mod flags_command;
 mod hand;

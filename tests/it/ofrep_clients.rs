@@ -3,6 +3,7 @@
 //! They run as they are installed by `.ci/peers`. `docs/ofrep.md` tells what of their ways an operator should know; what it tells
 //! is asserted here.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -334,15 +335,13 @@ fn a_key_lets_clients_in_by_either_header() {
             let (value, _, error) = peer.ask("text", json!(""), json!({"plan": "pro"}));
             assert_eq!((value, error), (json!("oui"), None), "{kind:?} {header:?}");
         }
-        for headers in [json!([]), json!([["X-API-Key", "web-shops"]])] {
-            let mut peer = Peer::unstarted(kind);
-            let started = peer.start(&url, json!({"headers": headers}));
-            if kind == Kind::Web {
-                assert!(started["thrown"].is_string(), "{started}");
-            } else {
-                let (value, reason, _) = peer.ask("text", json!("mine"), json!({}));
-                assert_eq!((value, &*reason), (json!("mine"), "ERROR"), "{kind:?} {headers}");
-            }
+        let mut peer = Peer::unstarted(kind);
+        let started = peer.start(&url, json!({"headers": [["X-API-Key", "web-shops"]]}));
+        if kind == Kind::Web {
+            assert!(started["thrown"].is_string(), "{started}");
+        } else {
+            let (value, reason, _) = peer.ask("text", json!("mine"), json!({}));
+            assert_eq!((value, &*reason), (json!("mine"), "ERROR"), "{kind:?}");
         }
     }
 }
@@ -388,21 +387,52 @@ routes:
   - {name: page, match: {path_prefix: /}, service: shop, version: {flag: v}}
   - {name: flags, match: {path_prefix: /flags}, ofrep: {flags: [v], rate: off}}
 ";
-    let gateway = Shop::start().gateway(rest, json!({"v": versions(rule)}));
+    let shop = Shop::start();
+    let gateway = shop.gateway(rest, json!({"v": versions(rule)}));
     let url = format!("http://{}/flags", gateway.traffic());
-    let mut seen = std::collections::BTreeSet::new();
-    for cookie in (0..8).map(|user| format!("uid=user-{user}")).chain(["uid=user-1; pin=canary".to_owned()]) {
-        let page = gateway.get_with("/", &[("cookie", &cookie)]).text().to_owned();
-        for kind in ALL {
-            let mut peer = Peer::new(kind, &url, json!({"headers": [["Cookie", cookie]]}));
+    let mut peers = ALL.map(Peer::unstarted);
+    let mut seen = BTreeSet::new();
+    for cookie in ["uid=user-0", "uid=user-1", "uid=user-2", "uid=user-3", "uid=user-0; pin=canary"] {
+        let page = gateway.get_with("/", &[("cookie", cookie)]).text();
+        for peer in &mut peers {
+            peer.start(&url, json!({"headers": [["Cookie", cookie]]}));
             let claims =
                 json!({"targetingKey": "somebody-else", "cookie": {"pin": "canary", "uid": "user-7"}});
             let (value, _, error) = peer.ask("v", json!("none"), claims);
-            assert_eq!((value.as_str(), error), (Some(&*page), None), "{kind:?} {cookie}");
+            assert_eq!((value.as_str(), error), (Some(&*page), None), "{:?} {cookie}", peer.kind);
         }
         seen.insert(page);
     }
     assert_eq!(seen.len(), 2, "both versions are seen");
+}
+
+#[test]
+fn python_takes_no_whole_number_for_a_float_and_a_boolean_for_a_whole_number() {
+    let (_gateway, url) = door("");
+    let mut peer = Peer::new(Kind::Python, &url, json!({}));
+    for (key, default, value, code) in [
+        ("whole", json!(0.25), json!(0.25), Some("TYPE_MISMATCH")),
+        ("float", json!(1), json!(1), Some("TYPE_MISMATCH")),
+        ("bool", json!(1), json!(false), None),
+    ] {
+        let (found, _, error) = peer.ask(key, default, json!({}));
+        assert_eq!((found, error.as_deref()), (value, code), "{key}");
+    }
+}
+
+#[test]
+fn a_key_with_a_blank_or_a_slash_is_found_by_all_and_one_with_a_question_mark_by_pages_alone() {
+    let config = "routes: [{name: flags, match: {path_prefix: /flags}, ofrep: {flags: all, rate: off}}]\n";
+    let on = || flag(json!({"on": true}), "on", json!({}));
+    let gateway = Setup::new(config).flags(json!({"of two": on(), "a/b": on(), "now?": on()})).start();
+    let url = format!("http://{}/flags", gateway.traffic());
+    for kind in ALL {
+        let mut peer = Peer::new(kind, &url, json!({}));
+        for (key, found) in [("of two", true), ("a/b", true), ("now?", kind == Kind::Web)] {
+            let (value, _, _) = peer.ask(key, json!(false), json!({}));
+            assert_eq!(value, json!(found), "{kind:?} {key}");
+        }
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ def ask(command):
         "errorMessage": details.error_message,
         "flagMetadata": details.flag_metadata,
     }
-    return {name: value for name, value in told.items() if value not in (None, {})}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 for line in sys.stdin:
