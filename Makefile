@@ -30,6 +30,13 @@ test: setup-test ## Run every test
 	$(CARGO) nextest run --locked
 	$(CARGO) test --locked --doc
 
+# Questions that `make conformance` puts to each engine.
+CASES ?= 100000
+
+.PHONY: conformance
+conformance: setup-test ## Compare our answers with those of flagd's other engines over 100,000 cases; print agreement by cause
+	CASES=$(CASES) $(CARGO) test --locked --test conformance -- --nocapture
+
 .PHONY: lint
 lint: setup-lint ## Check format, clippy and rustdoc; a warning is an error
 	$(CARGO) fmt --check

@@ -74,6 +74,7 @@ function sorted(value) {
   return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]));
 }
 
+// Lists and objects are the same as nothing.
 const same = (left, right) => !isDeep(left) && left === right;
 
 function equal(left, right) {
@@ -150,20 +151,25 @@ const repairs = {
       return (isList(names) ? names : [names]).length - absent.length >= number(need) ? [] : absent;
     },
   ],
-  var: ["paths into texts, and length", ([key, otherwise], context) => path(context, key, otherwise)],
+  var: ["paths into texts, length, and defaults of null", ([key, otherwise], context) => path(context, key, otherwise)],
 };
 
 const alike = (left, right) =>
   left === right || (Number.isNaN(left) && Number.isNaN(right)) || (isDeep(left) && isDeep(right) && JSON.stringify(left) === JSON.stringify(right));
 
-/** The engine's own answer to arguments that are already values; what it throws is told as undefined. */
+/** The engine's own answers to arguments that are already values, compiled and interpreted; undefined is what it throws. */
 function plainly(engine, operator, args, context) {
-  try {
-    const kept = args.map((arg) => (isDeep(arg) ? { preserve: arg } : arg));
-    return engine.build({ [operator]: kept })(context) ?? null;
-  } catch {
-    return undefined;
-  }
+  const rule = { [operator]: args.map((arg) => (isDeep(arg) ? { preserve: arg } : arg)) };
+  const ways = [() => engine.build(rule)(context), () => engine.run(rule, context)];
+  // A single argument is taken out of its list, by the optimiser that a fresh engine has.
+  if (args.length === 1) ways.push(() => new LogicEngine(engine.methods).run({ [operator]: [{ var: "only" }] }, { ...context, only: args[0] }));
+  return ways.map((way) => {
+    try {
+      return way() ?? null;
+    } catch {
+      return undefined;
+    }
+  });
 }
 
 function repaired(plain, operator, [ruling, better]) {
@@ -174,8 +180,10 @@ function repaired(plain, operator, [ruling, better]) {
       const result = better(args, context);
       // The engine takes a list that is the only argument for the list of arguments.
       const spread = !isList(written) && isList(args[0]);
-      const worse = plainly(plain, operator, spread ? args[0] : args, context);
-      if (!alike(result, worse)) used.add(worse === undefined ? "errors while a rule runs" : spread ? "one list is one argument" : ruling);
+      for (const worse of plainly(plain, operator, spread ? args[0] : args, context)) {
+        const cause = worse === undefined ? "errors while a rule runs" : spread ? "one list is one argument" : ruling;
+        if (!alike(result, worse)) used.add(cause);
+      }
       return result;
     },
   };
@@ -220,7 +228,7 @@ function semVer(plain) {
   return {
     lazy: false,
     method(args, context) {
-      const refused = (version) => /^[vV]?[\s=vV]|\s$/.test(text(version));
+      const refused = (version) => /^[vV]?[\s=]|^[vV]{2}|\s$/.test(text(version));
       if (args.length === 3 && (refused(args[0]) || refused(args[2]))) return ruled("versions with a space or two v", null);
       return plain.method(args, context);
     },
@@ -273,10 +281,30 @@ for (const operator of ["!", "!!"]) {
   engine.addMethod(operator, {
     lazy: true,
     method: (written, context, above) => {
-      const truth = Boolean(engine.truthy(engine.run(isList(written) ? written[0] : written, context, { above })));
+      const value = engine.run(isList(written) ? written[0] : written, context, { above });
+      const truth = Boolean(engine.truthy(value));
+      if (isList(value) && Boolean(engine.truthy(value[0])) !== truth) used.add("one list is one argument");
       return operator === "!" ? !truth : truth;
     },
   });
+}
+
+/** Whether a part of the rule has a value of its own that the engine cannot work out, so that it refuses what is never run. */
+function failsBeforehand(rule) {
+  if (isList(rule)) return rule.some(failsBeforehand);
+  if (!isDeep(rule)) return false;
+  const isConstant = !/"(var|missing|missing_some|fractional|sem_ver|starts_with|ends_with)":/.test(JSON.stringify(rule));
+  if (isConstant && fails(() => plain.build(rule)({}))) return true;
+  return Object.values(rule).some(failsBeforehand);
+}
+
+function fails(run) {
+  try {
+    run();
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function targeting(rule) {
@@ -291,8 +319,20 @@ function targeting(rule) {
   };
 }
 
+/** The engine has a compiler, which is what people run, and an interpreter. */
+function interpreted(line) {
+  const core = new FlagdCore(undefined, logger, { disableDynamicCodeGeneration: true });
+  try {
+    core.setConfigurations(JSON.stringify(line.flags));
+  } catch {
+    return parseError;
+  }
+  return ask(core, line);
+}
+
 function answerAmended(line) {
   used.clear();
+  if (JSON.stringify(interpreted(line)) !== JSON.stringify(answer(line))) used.add("compiled other than interpreted");
   const { $evaluators: evaluators = {}, ...document } = line.flags;
   const rules = {};
   for (const [key, flag] of Object.entries(document.flags)) {
@@ -323,6 +363,7 @@ function answerAmended(line) {
   const flag = core.getFlag(line.flagKey);
   if (flag && (flag._targeting || flag._targetingParseErrorMessage)) {
     flag._targeting = targeting(rules[line.flagKey]);
+    if (failsBeforehand(rules[line.flagKey])) used.add("constants worked out beforehand");
     if (flag._targetingParseErrorMessage) used.add("errors while a rule runs");
     flag._targetingParseErrorMessage = undefined;
   }

@@ -180,7 +180,7 @@ def settle(number):
 
 def arithmetic(fold, least):
     def run(data, *args):
-        numbers = [to_number(arg) for arg in args]
+        numbers = [settle(to_number(arg)) for arg in args]
         if len(numbers) < least or any(is_nan(number) for number in numbers):
             return NAN
         try:
@@ -267,6 +267,8 @@ def fractional(data, *args):
 
 def sem_ver(data, *args):
     def text(arg):
+        if isinstance(arg, list):
+            used.add("versions in a list")
         return number_text(arg) if is_number(arg) else to_string(arg)
 
     def partial(arg):
@@ -295,7 +297,7 @@ REPAIRED = {
     "min": ("arithmetic without a number", arithmetic(min, 1)),
     "max": ("arithmetic without a number", arithmetic(max, 1)),
     "in": ("in of unlike types", inside),
-    "var": ("paths into texts, and length", var),
+    "var": ("paths into texts, length, and defaults of null", var),
 }
 
 
@@ -321,6 +323,9 @@ def repaired(operator, ruling, better):
                 used.add("arithmetic without a number")
             else:
                 used.add(ruling)
+        elif is_number(worse):
+            # 1.0 stays what it is, for whoever writes it as a text.
+            return worse
         return result
 
     return run
@@ -422,11 +427,6 @@ def repair(document, asked):
     return document
 
 
-def whole(text):
-    number = int(text)
-    return number if -(2**63) <= number < 2**64 else ruled("numbers beyond 64 bits", float(text))
-
-
 def settled(key, rule, context, plain_targeting=core_module.targeting):
     """What a rule gave, as the text that names a variant."""
     result = plain_targeting(key, rule, context)
@@ -449,7 +449,7 @@ def start_evaluated(logic, data=None, operations=None, plain_apply=apply_module.
 
 def answer_amended(text):
     used.clear()
-    line = json.loads(text, parse_int=whole)
+    line = json.loads(text)
     try:
         line["flags"] = repair(line["flags"], line["flagKey"])
     except Unusable:
