@@ -12,13 +12,13 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use futures_util::stream;
-use serde_json::json;
 use tokio::time::timeout;
 
 use super::body::MAX_BODY;
 use super::state::{Api, unix};
 use crate::gateway::live::Published;
 use crate::gateway::ofrep::updates::{ALIVE, BEAT, Listener, greeting};
+use crate::gateway::ofrep::{kind_of, too_long};
 use crate::ofrep;
 use crate::telemetry::ofrep::Kind;
 
@@ -42,16 +42,16 @@ async fn evaluate(
 ) -> Response {
     let live = api.live.load_full();
     let door = &live.ofrep.admin;
-    let kind = Kind::of(uri.path());
+    let kind = kind_of(&method, uri.path());
     let body = match body {
         Ok(body) => body,
         Err(refused) => {
-            let detail = match refused.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => format!("the body is longer than {MAX_BODY} bytes"),
-                _ => refused.body_text(),
+            let answer = match refused.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => too_long(MAX_BODY),
+                status => ofrep::Answer::told(status, &refused.body_text()),
             };
-            door.counters.count(kind, refused.status());
-            return (refused.status(), axum::Json(json!({"errorDetails": detail}))).into_response();
+            door.counters.count(kind, answer.status);
+            return told(answer);
         }
     };
     let request = ofrep::Request {
@@ -64,6 +64,10 @@ async fn evaluate(
     let counted = |flag, resolution: &_| live.handles.evaluated(&live.snapshot, flag, resolution);
     let answer = door.catalog(&live.snapshot).answer(&request, None, unix(), counted);
     door.counters.count(kind, answer.status);
+    told(answer)
+}
+
+fn told(answer: ofrep::Answer) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = answer.status;
     response.headers_mut().extend(answer.headers);

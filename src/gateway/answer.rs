@@ -50,12 +50,6 @@ impl Answer {
         Answer { status, fields: vec![(CACHE_CONTROL, NO_STORE)], body: Bytes::new() }
     }
 
-    /// JSON, which no cache keeps.
-    pub fn json(status: StatusCode, body: Bytes) -> Answer {
-        let kind = HeaderValue::from_static("application/json");
-        Answer { status, fields: vec![(CONTENT_TYPE, kind), (CACHE_CONTROL, NO_STORE)], body }
-    }
-
     /// All of it is given.
     pub fn whole(status: StatusCode, fields: Vec<(HeaderName, HeaderValue)>, body: Bytes) -> Answer {
         Answer { status, fields, body }

@@ -26,6 +26,7 @@ use super::live::{Live, Published};
 use crate::config::Name;
 use crate::config::route::{Action, Ofrep, PathPattern, Route, Shown, Valueless};
 use crate::context::RequestContext;
+use crate::ofrep::asked::Asked;
 use crate::ofrep::{self, Catalog};
 use crate::route::RouteId;
 use crate::snapshot::Snapshot;
@@ -176,7 +177,7 @@ pub async fn serve(
         return Answer::error(StatusCode::INTERNAL_SERVER_ERROR).send(session, exchange).await;
     };
     let head = session.req_header();
-    let kind = kind_of(head);
+    let kind = kind_of(&head.method, head.uri.path());
     let cors = cors::fields(&config.origins, &head.headers);
     let answer = match door.admit(config, kind, &head.headers, client) {
         _ if kind == Kind::Preflight => cors::preflight(&config.origins, &head.headers),
@@ -186,7 +187,7 @@ pub async fn serve(
         }
         Ok(()) => match body::read(session, config.max_body).await {
             Ok(body) => evaluate(&live, id, config, door, session.req_header(), exchange, at, &body),
-            Err(body::Refused::TooLong) => too_long(config.max_body),
+            Err(body::Refused::TooLong) => told(too_long(config.max_body)),
             Err(body::Refused::TooSlow) => {
                 door.counters.count(kind, StatusCode::REQUEST_TIMEOUT);
                 return Answer::error(StatusCode::REQUEST_TIMEOUT).send_last(session, exchange).await;
@@ -240,12 +241,17 @@ fn evaluate(
     } else {
         door.catalog.answer(&request, None, exchange.now, counted)
     };
-    Answer::whole(answer.status, answer.headers, answer.body)
+    told(answer)
 }
 
-fn too_long(max: usize) -> Answer {
-    let body = format!("{{\"errorDetails\":\"the body is longer than {max} bytes\"}}");
-    Answer::json(StatusCode::PAYLOAD_TOO_LARGE, Bytes::from(body))
+/// That a body is over its bound.
+pub fn too_long(max: usize) -> ofrep::Answer {
+    let why = format!("the body is longer than {max} bytes");
+    ofrep::Answer::told(StatusCode::PAYLOAD_TOO_LARGE, &why)
+}
+
+fn told(answer: ofrep::Answer) -> Answer {
+    Answer::whole(answer.status, answer.headers, answer.body)
 }
 
 /// The method is wrong; `allowed` are right.
@@ -253,14 +259,14 @@ fn not_allowed(allowed: &'static str) -> Answer {
     Answer::empty(StatusCode::METHOD_NOT_ALLOWED).with(ALLOW, HeaderValue::from_static(allowed))
 }
 
-fn kind_of(head: &RequestHeader) -> Kind {
-    let path = head.uri.path();
-    if head.method == Method::OPTIONS {
-        Kind::Preflight
-    } else if path.ends_with(STREAM) {
-        Kind::Stream
-    } else {
-        Kind::of(path)
+/// What is asked, for whoever counts.
+pub fn kind_of(method: &Method, path: &str) -> Kind {
+    match Asked::parse(path) {
+        _ if method == Method::OPTIONS => Kind::Preflight,
+        Some(Asked::Flag(_)) => Kind::Flag,
+        Some(Asked::Bulk) => Kind::Bulk,
+        Some(Asked::Stream) => Kind::Stream,
+        None => Kind::Other,
     }
 }
 

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::config::Place;
+use crate::config::route::FlagName;
 use crate::flag::Reason;
 use crate::snapshot::fixture::{facts, headers, snapshot};
 
@@ -163,8 +165,9 @@ fn all_flags_are_answered_in_one_list_with_a_tag() {
 
 #[test]
 fn what_is_not_shown_is_answered_as_what_is_not_there() {
-    let catalog =
-        catalog_of(FLAGS, &door(Shown::Only(vec!["colour".into(), "gone".into(), "banner".into()])));
+    let place = Place { file: "flagway.yaml".into(), line: 1, column: 1, text: "".into(), width: 1 };
+    let named = |key: &str| FlagName { key: key.into(), place: place.clone() };
+    let catalog = catalog_of(FLAGS, &door(Shown::Only(["colour", "gone", "banner"].map(named).into())));
     assert_eq!(keys(&json(&ask(&catalog, &question(BULK)))).len(), 2);
     let strangers = ["off", "gone", "never"].map(|key| {
         let (status, body) = one(&catalog, key, json!({}));
@@ -370,7 +373,7 @@ proptest! {
     ) {
         let told = asked.iter().map(|(flags, tier, time, selector)| {
             let flags = [FLAGS.to_owned(), FLAGS.replace("\"owner\"", "\"owners\""), FLAGS.replace("\"gold\"", "\"odd\"")][*flags].clone();
-            let body = json!({"context": {"tier": ["gold", "odd", ""][*tier]}});
+            let body = json!({"context": {"tier": (["gold", "odd", ""][*tier])}});
             let fields = vec![("flagd-selector", ["", "flagSetId=shop", "flagSetId="][*selector])];
             let answer = ask(&catalog_of(&flags, &door(Shown::All)), &Question { body, fields, now: time * 200, ..question(BULK) });
             (field(&answer, &header::ETAG), answer.body)

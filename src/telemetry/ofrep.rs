@@ -20,16 +20,12 @@ pub enum Kind {
     Stream,
     /// Whether a page may ask.
     Preflight,
+    /// Nothing that there is.
+    Other,
 }
 
 impl Kind {
-    const ALL: [Kind; 4] = [Kind::Flag, Kind::Bulk, Kind::Stream, Kind::Preflight];
-
-    /// By a path that is no stream's.
-    pub fn of(path: &str) -> Kind {
-        let all = path.strip_suffix('/').unwrap_or(path).ends_with("/ofrep/v1/evaluate/flags");
-        if all { Kind::Bulk } else { Kind::Flag }
-    }
+    const ALL: [Kind; 5] = [Kind::Flag, Kind::Bulk, Kind::Stream, Kind::Preflight, Kind::Other];
 
     /// The label `kind`.
     fn label(self) -> &'static str {
@@ -38,6 +34,7 @@ impl Kind {
             Kind::Bulk => "bulk",
             Kind::Stream => "stream",
             Kind::Preflight => "preflight",
+            Kind::Other => "other",
         }
     }
 }
@@ -122,9 +119,9 @@ mod tests {
     fn answers_are_counted_by_door_kind_and_code() {
         let metrics = Metrics::new(1000);
         let counters = metrics.ofrep("flags");
-        counters.count(Kind::of("/ofrep/v1/evaluate/flags/"), StatusCode::OK);
-        counters.count(Kind::of("/x/ofrep/v1/evaluate/flags"), StatusCode::NOT_MODIFIED);
-        counters.count(Kind::of("/ofrep/v1/evaluate/flags/a"), StatusCode::NOT_FOUND);
+        counters.count(Kind::Bulk, StatusCode::OK);
+        counters.count(Kind::Bulk, StatusCode::NOT_MODIFIED);
+        counters.count(Kind::Flag, StatusCode::NOT_FOUND);
         metrics.ofrep("flags").count(Kind::Stream, StatusCode::IM_A_TEAPOT);
         assert_eq!(
             samples(&metrics, "flagway_ofrep_requests_total"),
