@@ -28,6 +28,7 @@ mod lifecycle;
 mod ofrep;
 mod ofrep_clients;
 mod ofrep_cors;
+mod ofrep_hostile;
 mod ofrep_streams;
 mod operators;
 mod probes;

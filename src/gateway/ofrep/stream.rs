@@ -3,6 +3,7 @@
 //! It goes with what is live: a reload moves it on, and one that takes its door away ends it. So it ends when the gateway drains.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
@@ -56,7 +57,9 @@ pub async fn serve(
         Ok(listener) => {
             count(exchange, StatusCode::OK);
             open(session, cors).await?;
+            let opened = Instant::now();
             tell(session, exchange, listener, news, at).await;
+            exchange.waited(opened);
             session.set_keepalive(None);
             Ok(())
         }
