@@ -59,22 +59,20 @@ impl Example {
                 "targeting": {"if": [condition, "it is", "it is not"]}});
             (case(&json!({"flags": {"flag": flag}})), json!({"variant": "it is"}))
         };
-        let mut cases = match &line.result {
-            // Lists equal nothing; their texts do.
+        let names = |name: &str, reason: &str| {
+            let flag = json!({"state": "ENABLED", "variants": {"other": 0, name: 0}, "defaultVariant": "other",
+                "targeting": rule});
+            (case(&json!({"flags": {"flag": flag}})), json!({"variant": name, "reason": reason}))
+        };
+        let equal = || is(json!({"===": [rule, line.result]}));
+        match &line.result {
+            Value::Null => vec![names("other", "DEFAULT")],
+            // Lists equal nothing, but their texts do.
             list @ Value::Array(_) => vec![is(json!({"==": [{"cat": [rule]}, {"cat": [list]}]}))],
-            result => vec![is(json!({"===": [rule, result]}))],
-        };
-        let (name, reason) = match &line.result {
-            Value::Array(_) => return cases,
-            Value::Null => ("other".to_owned(), "DEFAULT"),
-            Value::String(text) if text.is_empty() => return cases,
-            Value::String(text) => (text.clone(), "TARGETING_MATCH"),
-            result => (result.to_string(), "TARGETING_MATCH"),
-        };
-        let flag = json!({"state": "ENABLED", "defaultVariant": "other", "targeting": rule,
-            "variants": {"other": 0, name.as_str(): 0}});
-        cases.push((case(&json!({"flags": {"flag": flag}})), json!({"variant": name, "reason": reason})));
-        cases
+            Value::String(text) if text.is_empty() => vec![equal()],
+            Value::String(text) => vec![equal(), names(text, "TARGETING_MATCH")],
+            result => vec![equal(), names(&result.to_string(), "TARGETING_MATCH")],
+        }
     }
 }
 
