@@ -1,6 +1,7 @@
 //! Definitions in, resolutions out: what the parts of this module do together.
 
 mod documents;
+mod edges;
 mod fractional;
 mod properties;
 mod resolving;
