@@ -122,9 +122,7 @@ fn untrusted(name: HeaderName) -> AttributeSource {
 fn typed(sent: Cow<'_, str>, kind: AttributeType) -> Option<Value<'_>> {
     match kind {
         AttributeType::String => Some(Value::Text(sent)),
-        AttributeType::Number => {
-            sent.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Number)
-        }
+        AttributeType::Number => crate::flag::Number::parse(&sent).map(Value::Number),
         AttributeType::Boolean => match &*sent {
             "true" | "1" => Some(Value::Bool(true)),
             "false" | "0" => Some(Value::Bool(false)),
@@ -142,8 +140,8 @@ mod tests {
         use AttributeType::{Boolean, Number, String};
         for (sent, kind, value) in [
             ("", String, Some(Value::Text("".into()))),
-            ("1e3", Number, Some(Value::Number(1000.0))),
-            ("-0.5", Number, Some(Value::Number(-0.5))),
+            ("1e3", Number, Some(Value::Number(1000.0.into()))),
+            ("-0.5", Number, Some(Value::Number((-0.5).into()))),
             ("", Number, None),
             ("1 ", Number, None),
             ("0x10", Number, None),

@@ -155,7 +155,7 @@ impl crate::flag::Context for RequestContext<'_> {
     fn computed(&self, path: &str) -> Value<'_> {
         match path {
             "targetingKey" => self.key.map_or(Value::Null, |key| Value::Text(Cow::Borrowed(key))),
-            "$flagd.timestamp" => Value::Number(self.now as f64),
+            "$flagd.timestamp" => Value::Number(self.now.into()),
             path => self.readers.mapped.reader(path).map_or(Value::Null, |reader| reader.read(self)),
         }
     }
@@ -304,7 +304,7 @@ mod tests {
             ("country", text("CH"), Input::Header(HeaderName::from_static("cf-ipcountry"))),
             // Sent by a peer that is no trusted proxy.
             ("staff", Value::Null, Input::Header(HeaderName::from_static("x-staff"))),
-            ("build", Value::Number(42.0), Input::Cookie),
+            ("build", Value::Number(42_i64.into()), Input::Cookie),
             ("connect.sid", text("s"), Input::Cookie),
             // Mapped, so not PUT.
             ("method", text("patch"), Input::CacheKey),
@@ -343,7 +343,7 @@ mod tests {
         let (readers, _) = Readers::compile(&[], &config());
         let context = RequestContext::new(&facts, &readers, Some("k"), "r", 7);
         assert_eq!(context.computed("targetingKey"), Value::Text("k".into()));
-        assert_eq!(context.computed("$flagd.timestamp"), Value::Number(7.0));
+        assert_eq!(context.computed("$flagd.timestamp"), Value::Number(7_i64.into()));
         for path in ["", "header", "header.a.b", "nobody"] {
             assert_eq!(context.computed(path), Value::Null, "{path}");
         }
@@ -364,7 +364,7 @@ mod tests {
             },
             "cookie": {"app_build": "42", "a": "b c", "connect.sid": "s"},
             "query": {"q": "x y", "_method": "patch"},
-            "country": "CH", "build": 42.0, "connect.sid": "s", "method": "patch",
+            "country": "CH", "build": 42, "connect.sid": "s", "method": "patch",
         });
         assert_eq!(context.whole(), expected);
     }

@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::Value;
 use super::murmur3::Murmur3;
+use super::{Number, Value};
 
 const TEXT: u8 = 3 << 5;
 const ARRAY: u8 = 4 << 5;
@@ -45,36 +45,17 @@ pub fn value(sink: &mut impl Sink, value: &Value) {
     match value {
         Value::Null => sink.put(&[0xf6]),
         Value::Bool(value) => boolean(sink, *value),
-        Value::Number(number) => float(sink, *number),
+        Value::Number(value) => number(sink, *value),
         Value::Text(content) => text(sink, content),
         Value::Array(list) => {
             array(sink, list.len());
-            list.iter().for_each(|item| json(sink, item));
+            list.iter().for_each(|item| self::value(sink, &item.into()));
         }
         Value::List(list) => {
             array(sink, list.len());
             list.iter().for_each(|item| self::value(sink, item));
         }
         Value::Object(content) => map(sink, content),
-    }
-}
-
-fn json(sink: &mut impl Sink, value: &Json) {
-    match value {
-        Json::Null => sink.put(&[0xf6]),
-        Json::Bool(value) => boolean(sink, *value),
-        // Exact where `f64` would round.
-        Json::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(whole), _) => integer(sink, i128::from(whole)),
-            (_, Some(whole)) => integer(sink, i128::from(whole)),
-            _ => float(sink, number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Json::String(content) => text(sink, content),
-        Json::Array(list) => {
-            array(sink, list.len());
-            list.iter().for_each(|item| json(sink, item));
-        }
-        Json::Object(content) => map(sink, content),
     }
 }
 
@@ -85,7 +66,7 @@ fn map(sink: &mut impl Sink, content: &Map<String, Json>) {
     head(sink, MAP, members.len() as u64);
     for (key, item) in members {
         text(sink, key);
-        json(sink, item);
+        value(sink, &item.into());
     }
 }
 
@@ -93,6 +74,14 @@ fn boolean(sink: &mut impl Sink, value: bool) {
     sink.put(&[0xf4 + u8::from(value)]);
 }
 
+fn number(sink: &mut impl Sink, number: Number) {
+    match number.whole() {
+        Some(whole) => integer(sink, whole),
+        None => float(sink, number.float()),
+    }
+}
+
+/// From -2^63 to 2^64-1.
 fn integer(sink: &mut impl Sink, whole: i128) {
     if whole >= 0 {
         head(sink, 0, whole as u64);
@@ -116,11 +105,7 @@ fn head(sink: &mut impl Sink, major: u8, argument: u64) {
 }
 
 fn float(sink: &mut impl Sink, number: f64) {
-    // 2^63 and 2^64 are exact floats, and 2^64 - 1 is not: the next float below 2^64 is the last one that fits.
-    if number.fract() == 0.0 && (-9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&number)
-    {
-        integer(sink, number as i128);
-    } else if let Some(half) = half(number) {
+    if let Some(half) = half(number) {
         sink.put(&[0xf9]);
         sink.put(&half.to_be_bytes());
     } else if f64::from(number as f32) == number {

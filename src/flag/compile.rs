@@ -5,6 +5,7 @@
 
 mod fractional;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use serde_json::Value as Json;
 use super::fault::{Fault, Step, did_you_mean, join, quoted};
 use super::rule::{Answer, Each, Expr, FORMS, Literal, Lookup, Missing, MissingNames, OPS, Op, is_operator};
 use super::variants::VariantNames;
-use super::{Reads, Slot, Value};
+use super::{Number, Reads, Slot, Value};
 use crate::config::{FractionalVersion, Severity};
 
 /// A literal list of more texts than this is searched by halves.
@@ -187,7 +188,7 @@ impl<'r> Compiler<'r> {
         let lookup = match args.first() {
             None | Some(Json::Null) => self.lookup(""),
             Some(Json::String(path)) => self.lookup(path),
-            Some(number @ Json::Number(_)) => self.lookup(&Value::from(number).text()),
+            Some(Json::Number(number)) => self.lookup(&Number::from(number).to_string()),
             Some(other) => {
                 self.reads.everything |= !self.local;
                 let path = self.within(Step::Index(0), |this| this.expr(other, false));
@@ -258,10 +259,14 @@ impl<'r> Compiler<'r> {
     }
 
     fn names(&mut self, names: &'r [Json]) -> MissingNames {
-        let known = |json: &Json| json.is_string() || json.is_number();
-        if names.iter().all(known) {
-            let with_lookup = |json: &Json| (json.clone(), self.lookup(&Value::from(json).text()));
-            return MissingNames::Known(names.iter().map(with_lookup).collect());
+        let path = |json: &'r Json| match json {
+            Json::String(path) => Some((json, Cow::Borrowed(&**path))),
+            Json::Number(number) => Some((json, Cow::Owned(Number::from(number).to_string()))),
+            _ => None,
+        };
+        if let Some(known) = names.iter().map(path).collect::<Option<Vec<_>>>() {
+            let known = known.into_iter().map(|(json, path)| (json.clone(), self.lookup(&path)));
+            return MissingNames::Known(known.collect());
         }
         self.reads.everything |= !self.local;
         MissingNames::Computed(self.values(names), self.local)

@@ -1,30 +1,26 @@
 //! Running a compiled rule.
 //!
 //! Generic over the context, so that reading an attribute is a direct call, and over a [`Witness`], so that an evaluation
-//! nobody traces pays nothing for tracing. An evaluation has a budget of steps: no rule and no context can hold a request up.
+//! nobody traces pays nothing for tracing. What it walks and makes is metered: no rule and no context can hold a request up.
 
 mod fractional;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
+use super::meter::Meter;
 use super::operators;
 use super::rule::{Answer, Each, Expr, Lookup, Missing, MissingNames, Op};
 use super::trace::Witness;
+use super::value::Items;
 use super::variants::VariantNames;
-use super::{Context, Value};
+use super::{Context, Limit, Number, Value};
 use fractional::Pick;
 
-/// Steps one evaluation may take: a step is an expression, an item of a list or 16 bytes of text. A few milliseconds.
-pub const BUDGET: usize = 200_000;
-
-/// The budget is used up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exhausted;
-
-type Result<T> = std::result::Result<T, Exhausted>;
+type Result<T> = std::result::Result<T, Limit>;
 
 /// What the body of `map`, `reduce` and their like can see.
 pub enum Scope<'e> {
@@ -40,16 +36,27 @@ pub struct Machine<'e, C, W> {
     /// The context as an object, made when first asked for.
     pub whole: &'e OnceCell<Json>,
     pub witness: W,
-    pub budget: usize,
+    pub meter: Meter,
 }
 
 impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
+    /// Runs a rule.
+    pub fn run(&mut self, rule: &'e Expr) -> Result<Answer> {
+        let full = self.meter;
+        let answer = self.resolve(rule);
+        if let Err(limit) = answer {
+            // It stands with the innermost expression under way.
+            self.witness.note(|| full.tell(limit));
+        }
+        answer
+    }
+
     /// Runs an expression whose value is the rule's result.
-    pub fn resolve(&mut self, expr: &'e Expr) -> Result<Answer> {
+    fn resolve(&mut self, expr: &'e Expr) -> Result<Answer> {
         match expr {
             Expr::Literal(literal) => Ok(literal.answer),
             Expr::If(arms) => {
-                self.spend(1)?;
+                self.meter.step(1)?;
                 let step = self.witness.enter(expr);
                 let answer = match self.branch(arms, None)? {
                     Some(branch) => self.resolve(branch)?,
@@ -59,7 +66,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
                 Ok(answer)
             }
             Expr::Fractional(split) => {
-                self.spend(1)?;
+                self.meter.step(1)?;
                 let step = self.witness.enter(expr);
                 let answer = match self.pick(split, None)? {
                     Pick::Literal(literal) => literal.answer,
@@ -76,7 +83,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
     }
 
     fn eval(&mut self, expr: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
-        self.spend(1)?;
+        self.meter.step(1)?;
         if let Expr::Literal(literal) = expr {
             return Ok(Value::from(&literal.json));
         }
@@ -84,8 +91,11 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         let value = match expr {
             Expr::Literal(literal) => Value::from(&literal.json),
             Expr::List(items) => {
-                let items: Result<Vec<_>> = items.iter().map(|item| self.eval(item, scope)).collect();
-                Value::List(items?)
+                let mut list = self.meter.list(items.len())?;
+                for item in items {
+                    list.push(self.eval(item, scope)?);
+                }
+                Value::List(list)
             }
             Expr::Var(lookup, default) => match (self.read(lookup, scope)?, default) {
                 (Value::Null, Some(default)) => self.eval(default, scope)?,
@@ -99,20 +109,22 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
             Expr::Or(args) => self.first(args, scope, true)?,
             // Most calls are these: an array on the stack needs no bookkeeping.
             Expr::Call(op, args) if args.len() == 2 => {
-                let values = [self.argument(&args[0], scope)?, self.argument(&args[1], scope)?];
-                operators::apply(*op, &values)
+                let mut values = [self.argument(&args[0], scope)?, self.argument(&args[1], scope)?];
+                operators::apply(*op, &mut values, &mut self.meter)?
             }
             Expr::Call(op, args) => {
                 let mut values: SmallVec<[Value<'e>; 4]> = SmallVec::new();
                 for arg in args {
                     values.push(self.argument(arg, scope)?);
                 }
-                let value = operators::apply(*op, &values);
-                self.spend(value.weight())?;
-                value
+                operators::apply(*op, &mut values, &mut self.meter)?
             }
             Expr::Among(needle, texts) => match self.eval(needle, scope)? {
-                Value::Text(text) => texts.binary_search_by(|known| (**known).cmp(&*text)).is_ok().into(),
+                Value::Text(text) => {
+                    let compared = texts.len().ilog2() as usize + 1;
+                    self.meter.read(text.len().saturating_mul(compared))?;
+                    texts.binary_search_by(|known| (**known).cmp(&*text)).is_ok().into()
+                }
                 _ => false.into(),
             },
             Expr::Missing(missing) => self.missing(missing, scope)?,
@@ -127,20 +139,13 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         Ok(value)
     }
 
-    /// The value of an operator's argument, which the operator will walk.
+    /// The value of an operator's argument, which the operator will read.
     fn argument(&mut self, arg: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
         let value = self.eval(arg, scope)?;
-        self.spend(value.weight())?;
+        if let Value::Text(text) = &value {
+            self.meter.read(text.len())?;
+        }
         Ok(value)
-    }
-
-    fn spend(&mut self, steps: usize) -> Result<()> {
-        let Some(left) = self.budget.checked_sub(steps) else {
-            self.witness.note(|| format!("the budget of {BUDGET} steps is used up"));
-            return Err(Exhausted);
-        };
-        self.budget = left;
-        Ok(())
     }
 
     /// The branch of an `if` that holds, or its else.
@@ -164,12 +169,21 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
             && let [Expr::Var(Lookup::Slot(slot), None), Expr::Literal(literal)] = &**args
             && let Json::String(wanted) = &literal.json
         {
+            // It costs what the detour costs.
             match self.context.attribute(*slot) {
-                Value::Text(text) => {
-                    self.spend(1 + wanted.len() / 16)?;
+                text @ Value::Text(_) => {
+                    self.meter.step(2)?;
+                    let Value::Text(text) = self.meter.given(text)? else { return Ok(false) };
+                    self.meter.read(text.len())?;
+                    self.meter.step(1)?;
+                    self.meter.read(wanted.len())?;
                     return Ok(*text == **wanted);
                 }
-                Value::Null => return Ok(false),
+                Value::Null => {
+                    self.meter.step(3)?;
+                    self.meter.read(wanted.len())?;
+                    return Ok(false);
+                }
                 _ => {}
             }
         }
@@ -189,35 +203,45 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
     }
 
     fn read(&mut self, lookup: &'e Lookup, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
-        let value = match lookup {
-            Lookup::Slot(slot) => self.context.attribute(*slot),
+        match self.look(lookup, scope)? {
+            Cow::Borrowed(value) => self.meter.copy(value),
+            Cow::Owned(value) => Ok(value),
+        }
+    }
+
+    /// What a `var` reads; what is in the scope is not copied.
+    fn look<'s>(&mut self, lookup: &'e Lookup, scope: Option<&'s Scope<'e>>) -> Result<Cow<'s, Value<'e>>> {
+        Ok(Cow::Owned(match lookup {
+            Lookup::Slot(slot) => self.meter.given(self.context.attribute(*slot))?,
             Lookup::TargetingKey => self.context.targeting_key().into(),
             Lookup::FlagKey => self.flag_key.into(),
-            Lookup::Timestamp => Value::Number(self.context.timestamp() as f64),
+            Lookup::Timestamp => Number::from(self.context.timestamp()).into(),
             Lookup::Nothing => Value::Null,
             Lookup::Whole(path) => Value::at(self.whole(), path),
-            Lookup::Local(path) => local(scope, path),
-            Lookup::Computed(path, local) => {
+            Lookup::Local(path) => return Ok(local(scope, path)),
+            Lookup::Computed(path, is_local) => {
                 let path = self.eval(path, scope)?;
-                let path = path.text();
-                self.named(&path, *local, scope)
+                let path = self.meter.text(&path)?;
+                return self.named(&path, *is_local, scope);
             }
-        };
-        if let Value::List(_) | Value::Text(_) = value {
-            self.spend(value.weight())?;
-        }
-        Ok(value)
+        }))
     }
 
     /// What a path names that is known only now.
-    fn named(&mut self, path: &str, is_local: bool, scope: Option<&Scope<'e>>) -> Value<'e> {
-        match path {
-            _ if is_local => local(scope, path),
+    fn named<'s>(
+        &mut self,
+        path: &str,
+        is_local: bool,
+        scope: Option<&'s Scope<'e>>,
+    ) -> Result<Cow<'s, Value<'e>>> {
+        self.meter.read(path.len())?;
+        Ok(Cow::Owned(match path {
+            _ if is_local => return Ok(local(scope, path)),
             "targetingKey" => self.context.targeting_key().into(),
             "" => Value::at(self.whole(), path),
             _ if path.starts_with("$flagd") => Value::at(self.whole(), path),
-            _ => self.context.computed(path),
-        }
+            _ => self.meter.given(self.context.computed(path))?,
+        }))
     }
 
     fn whole(&self) -> &'e Json {
@@ -247,38 +271,35 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
             MissingNames::Known(known) => {
                 names = known.len();
                 for (name, lookup) in known {
-                    self.spend(1)?;
-                    if is_missing(&self.read(lookup, scope)?) {
-                        absent.push(Value::from(name));
+                    self.meter.step(1)?;
+                    if is_missing(&*self.look(lookup, scope)?) {
+                        self.meter.push(&mut absent, Value::from(name))?;
                     }
                 }
             }
-            MissingNames::Computed(args, local) => {
+            MissingNames::Computed(args, is_local) => {
                 for (at, arg) in args.iter().enumerate() {
                     let value = self.eval(arg, scope)?;
                     // A list is the list of names when it is the first argument.
-                    let list = value.len().filter(|_| at == 0);
-                    for index in 0..list.unwrap_or(1) {
-                        self.spend(1)?;
-                        let name = if list.is_some() {
-                            value.item(index).unwrap_or_default()
-                        } else {
-                            value.clone()
-                        };
+                    let is_list = at == 0 && value.len().is_some();
+                    for name in if is_list { value.into_items() } else { Items::One(Some(value)) } {
+                        self.meter.step(1)?;
                         names += 1;
-                        if is_missing(&self.named(&name.text(), *local, scope)) {
-                            absent.push(name);
+                        let path = self.meter.text(&name)?;
+                        if is_missing(&*self.named(&path, *is_local, scope)?) {
+                            drop(path);
+                            self.meter.push(&mut absent, name)?;
                         }
                     }
-                    if list.is_some() {
+                    if is_list {
                         break;
                     }
                 }
             }
         }
         if let Some(need) = &missing.need {
-            let need = self.eval(need, scope)?.number();
-            if (names - absent.len()) as f64 >= need {
+            let need = self.argument(need, scope)?.number();
+            if Number::from((names - absent.len()) as u64) >= need {
                 absent.clear();
             }
         }
@@ -292,18 +313,18 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         body: &'e Expr,
         scope: Option<&Scope<'e>>,
     ) -> Result<Value<'e>> {
-        let list = self.eval(list, scope)?;
+        let list = self.list(list, scope)?;
         let mut made = Vec::new();
-        let count = list.len().unwrap_or(0);
-        for index in 0..count {
-            let Some(item) = list.item(index) else { break };
-            self.spend(1 + item.weight())?;
+        let mut count = 0;
+        for item in list {
+            self.meter.step(1)?;
+            count += 1;
             let scope = Scope::Element(item);
             let result = self.eval(body, Some(&scope))?;
             let Scope::Element(item) = scope else { break };
             match each {
-                Each::Map => made.push(result),
-                Each::Filter if result.truthy() => made.push(item),
+                Each::Map => self.meter.push(&mut made, result)?,
+                Each::Filter if result.truthy() => self.meter.push(&mut made, item)?,
                 Each::All if !result.truthy() => return Ok(false.into()),
                 Each::Some if result.truthy() => return Ok(true.into()),
                 Each::None if result.truthy() => return Ok(false.into()),
@@ -323,19 +344,24 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         [list, body, initial]: &'e [Expr; 3],
         scope: Option<&Scope<'e>>,
     ) -> Result<Value<'e>> {
-        let list = self.eval(list, scope)?;
+        let list = self.list(list, scope)?;
         let mut accumulator = self.eval(initial, scope)?;
-        for index in 0..list.len().unwrap_or(0) {
-            let current = list.item(index).unwrap_or_default();
-            self.spend(1 + current.weight())?;
+        for current in list {
+            self.meter.step(1)?;
             accumulator = self.eval(body, Some(&Scope::Pair { current, accumulator }))?;
         }
         Ok(accumulator)
     }
+
+    /// The items that a body runs on: none of what is no list.
+    fn list(&mut self, list: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Items<'e>> {
+        let list = self.eval(list, scope)?;
+        Ok(if list.len().is_some() { list.into_items() } else { Items::One(None) })
+    }
 }
 
 /// A path into what the body of `map` and its like can see.
-fn local<'e>(scope: Option<&Scope<'e>>, path: &str) -> Value<'e> {
+fn local<'s, 'e>(scope: Option<&'s Scope<'e>>, path: &str) -> Cow<'s, Value<'e>> {
     match scope {
         Some(Scope::Element(element)) => element.path(path),
         Some(Scope::Pair { current, accumulator }) => {
@@ -343,9 +369,9 @@ fn local<'e>(scope: Option<&Scope<'e>>, path: &str) -> Value<'e> {
             match first {
                 "current" => current.path(rest),
                 "accumulator" => accumulator.path(rest),
-                _ => Value::Null,
+                _ => Cow::Owned(Value::Null),
             }
         }
-        None => Value::Null,
+        None => Cow::Owned(Value::Null),
     }
 }

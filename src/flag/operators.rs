@@ -1,4 +1,4 @@
-//! The operators that are functions of values. None of them fails: what makes no sense is null, false or NaN.
+//! The operators that are functions of values. None fails but over a limit: what makes no sense is null, false or no number.
 
 mod arithmetic;
 mod compare;
@@ -7,12 +7,13 @@ mod list;
 mod sem_ver;
 mod text;
 
-use super::Value;
+use super::meter::Meter;
 use super::rule::Op;
+use super::{Limit, Value};
 
-/// Applies an operator to its evaluated arguments.
-pub fn apply<'a>(op: Op, args: &[Value<'a>]) -> Value<'a> {
-    match op {
+/// Applies an operator to its evaluated arguments, which it may use up. That their texts are read is paid already.
+pub fn apply<'a>(op: Op, args: &mut [Value<'a>], meter: &mut Meter) -> Result<Value<'a>, Limit> {
+    Ok(match op {
         Op::Equal => compare::equal(args).into(),
         Op::NotEqual => (!compare::equal(args)).into(),
         Op::StrictEqual => compare::strictly(args).into(),
@@ -26,12 +27,12 @@ pub fn apply<'a>(op: Op, args: &[Value<'a>]) -> Value<'a> {
         Op::Max | Op::Min | Op::Add | Op::Subtract | Op::Multiply | Op::Divide | Op::Remainder => {
             arithmetic::apply(op, args).into()
         }
-        Op::In => list::contains(args).into(),
-        Op::Merge => list::merge(args),
-        Op::Cat => text::cat(args),
-        Op::Substr => text::substr(args),
+        Op::In => list::contains(args, meter)?.into(),
+        Op::Merge => list::merge(args, meter)?,
+        Op::Cat => text::cat(args, meter)?,
+        Op::Substr => text::substr(args, meter)?,
         Op::StartsWith => text::edge(args, |text, edge| text.starts_with(edge)),
         Op::EndsWith => text::edge(args, |text, edge| text.ends_with(edge)),
         Op::SemVer => sem_ver::compare(args).into(),
-    }
+    })
 }

@@ -87,6 +87,9 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// Every limit, in the order of its discriminant.
+    pub const ALL: [Limit; 2] = [Limit::Steps, Limit::Bytes];
+
     /// `steps` or `bytes`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -97,6 +100,14 @@ impl Limit {
 }
 
 impl ErrorCode {
+    /// The limit that the evaluation went over, if that is what went wrong.
+    pub fn limit(self) -> Option<Limit> {
+        match self {
+            ErrorCode::OverLimit(limit) => Some(limit),
+            _ => None,
+        }
+    }
+
     /// As OpenFeature writes it: `PARSE_ERROR`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::compile::{Compiled, Paths, compile};
-use super::eval::{BUDGET, Machine};
+use super::eval::Machine;
+use super::meter::Meter;
 use super::rule::{Answer, Expr};
 use super::trace::{Recorder, Witness};
 use super::variants::VariantNames;
@@ -20,6 +21,8 @@ pub struct FlagSet {
     flags: Vec<Flag>,
     by_key: BTreeMap<Arc<str>, FlagId>,
     paths: Vec<Arc<str>>,
+    /// What each evaluation may use.
+    meter: Meter,
 }
 
 /// One compiled flag.
@@ -74,7 +77,7 @@ impl FlagSet {
     pub fn compile(
         entries: &BTreeMap<Arc<str>, Entry>,
         fractional: FractionalVersion,
-        _limits: &FlagLimits,
+        limits: &FlagLimits,
     ) -> FlagSet {
         let mut paths = Paths::default();
         let flags = entries.iter().map(|(key, entry)| match entry {
@@ -84,7 +87,7 @@ impl FlagSet {
         let flags: Vec<_> = flags.collect();
         let by_key =
             flags.iter().enumerate().map(|(at, flag)| (flag.key.clone(), FlagId(at as u32))).collect();
-        FlagSet { flags, by_key, paths: paths.into_list() }
+        FlagSet { flags, by_key, paths: paths.into_list(), meter: Meter::new(limits) }
     }
 
     /// The flag of that key.
@@ -129,14 +132,14 @@ impl FlagSet {
 
     /// Evaluates one flag. Never panics, never allocates for `if`, comparison, logic, `in`, `fractional`.
     pub fn evaluate<C: Context>(&self, id: FlagId, context: &C) -> Resolution {
-        self.get(id).run(id, context, ())
+        self.get(id).run(id, context, (), self.meter)
     }
 
     /// Evaluates one flag and tells every step.
     pub fn trace<C: Context>(&self, id: FlagId, context: &C) -> (Resolution, Vec<Step>) {
         let mut recorder = Recorder::new(&self.paths);
         let flag = self.get(id);
-        let resolution = flag.run(id, context, &mut recorder);
+        let resolution = flag.run(id, context, &mut recorder, self.meter);
         let mut steps = recorder.into_steps();
         steps.push(flag.conclude(&resolution));
         (resolution, steps)
@@ -226,18 +229,18 @@ impl Flag {
         }
     }
 
-    fn run<C: Context, W: Witness>(&self, id: FlagId, context: &C, witness: W) -> Resolution {
+    fn run<C: Context, W: Witness>(&self, id: FlagId, context: &C, witness: W, meter: Meter) -> Resolution {
         let (variant, reason, error) = match &self.rule {
             Rule::Settled(variant, reason, error) => (*variant, *reason, *error),
             Rule::Run(rule) => {
                 let whole = OnceCell::new();
                 let (flag_key, variants) = (&*self.key, &self.names);
-                let mut machine =
-                    Machine { context, flag_key, variants, whole: &whole, witness, budget: BUDGET };
-                match machine.resolve(rule) {
+                let mut machine = Machine { context, flag_key, variants, whole: &whole, witness, meter };
+                match machine.run(rule) {
                     Ok(Answer::Variant(variant)) => (Some(variant), Reason::TargetingMatch, None),
                     Ok(Answer::Default) => (self.default, Reason::Default, None),
-                    Ok(Answer::Unknown) | Err(_) => (None, Reason::Error, Some(ErrorCode::General)),
+                    Ok(Answer::Unknown) => (None, Reason::Error, Some(ErrorCode::General)),
+                    Err(limit) => (None, Reason::Error, Some(ErrorCode::OverLimit(limit))),
                 }
             }
         };
@@ -257,7 +260,9 @@ impl Flag {
         let variant = resolution.variant.and_then(|variant| self.variant_name(variant));
         let variant =
             variant.map_or("no variant".to_owned(), |name| format!("variant {}", super::fault::quoted(name)));
-        let error = resolution.error.map(|code| format!(", {}", code.as_str())).unwrap_or_default();
+        let limit = resolution.error.and_then(ErrorCode::limit);
+        let limit = limit.map(|limit| format!(" (limit: {})", limit.as_str())).unwrap_or_default();
+        let error = resolution.error.map(|code| format!(", {}{limit}", code.as_str())).unwrap_or_default();
         Step { depth: 0, what, result: format!("{variant}, {}{error}", resolution.reason.as_str()) }
     }
 }

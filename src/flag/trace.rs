@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::fault::quoted;
 use super::rule::{Expr, Lookup, MissingNames, Split};
-use super::value::text_of;
 use super::{Step, Value};
 
 /// Longest account of one expression or value, in characters.
@@ -96,19 +95,37 @@ impl Witness for &mut Recorder<'_> {
 
 /// A value in short.
 pub fn show(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(value) => value.to_string(),
-        Value::Number(number) if number.is_nan() => "no number".to_owned(),
-        Value::Number(number) => text_of(*number),
-        Value::Text(text) => quoted(text),
-        Value::Array(_) | Value::List(_) => {
-            const SHOWN: usize = 20;
-            let items = (0..SHOWN).map_while(|index| value.item(index)).map(|item| show(&item));
-            format!("[{}]", cut(items.collect::<Vec<_>>().join(", ")))
+    let mut shown = String::new();
+    write_value(&mut shown, value);
+    shown
+}
+
+fn write_value(out: &mut String, value: &Value) {
+    // Writing to a String cannot fail.
+    let _ = match value {
+        Value::Null => write!(out, "null"),
+        Value::Bool(value) => write!(out, "{value}"),
+        Value::Number(number) if number.is_none() => write!(out, "no number"),
+        Value::Number(number) => write!(out, "{number}"),
+        Value::Text(text) => write!(out, "{}", quoted(text)),
+        Value::Array(list) => return write_list(out, list, |out, item| write_value(out, &item.into())),
+        Value::List(list) => return write_list(out, list, write_value),
+        Value::Object(map) => write!(out, "an object with {} keys", map.len()),
+    };
+}
+
+/// A long list ends early, and so does what is nested in it.
+fn write_list<T>(out: &mut String, items: &[T], write: impl Fn(&mut String, &T)) {
+    out.push('[');
+    for (at, item) in items.iter().enumerate() {
+        if out.len() > LONGEST {
+            out.push('…');
+            break;
         }
-        Value::Object(map) => format!("an object with {} keys", map.len()),
+        out.push_str(if at == 0 { "" } else { ", " });
+        write(out, item);
     }
+    out.push(']');
 }
 
 /// An expression in short: as it is written, but attributes without their braces.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::fault::quoted;
 use super::rule::Answer;
-use super::value::text_of;
 use super::{Definition, Value, VariantId};
 
 /// Variant names in order, each with its index in the definition.
@@ -34,11 +33,11 @@ impl VariantNames {
     pub fn answer(&self, result: &Value) -> Answer {
         let found = match result {
             Value::Null => return Answer::Default,
-            Value::Number(number) if number.is_nan() => return Answer::Default,
+            Value::Number(number) if number.is_none() => return Answer::Default,
             Value::Text(name) => self.find(name),
             Value::Bool(true) => self.find("true"),
             Value::Bool(false) => self.find("false"),
-            Value::Number(number) => self.find(&text_of(*number)),
+            Value::Number(number) => self.find(&number.to_string()),
             Value::Array(_) | Value::List(_) | Value::Object(_) => None,
         };
         found.map_or(Answer::Unknown, Answer::Variant)

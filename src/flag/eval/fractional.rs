@@ -28,11 +28,9 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         let mut unit = Value::Null;
         if let Some(expr) = &split.unit {
             unit = self.eval(expr, scope)?;
-            self.spend(unit.weight())?;
             if unit.len().is_some() {
-                let Some(part) = fractional::part(&unit) else { return Ok(null) };
+                let Some(part) = fractional::part(std::mem::take(&mut unit)) else { return Ok(null) };
                 parts.push(part);
-                unit = Value::Null;
             } else if unit == Value::Null && split.version == FractionalVersion::V3 {
                 self.witness.note(|| "the unit is null".to_owned());
                 return Ok(null);
@@ -102,7 +100,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
             });
             key.map(|key| fractional::implicit(split.version, split.prefix, key))
         };
-        self.spend(hasher.map_or(0, |hasher| hasher.length() / 16))?;
+        self.meter.read(hasher.map_or(0, Murmur3::length))?;
         Ok(hasher.map(Murmur3::finish))
     }
 
@@ -110,7 +108,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
     fn part(&mut self, bucket: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Option<(Value<'e>, u64)>> {
         let Expr::List(parts) = bucket else {
             let bucket = self.eval(bucket, scope)?;
-            return Ok(fractional::part(&bucket));
+            return Ok(fractional::part(bucket));
         };
         let [variant, weight @ ..] = &**parts else { return Ok(None) };
         let variant = self.eval(variant, scope)?;

@@ -53,9 +53,12 @@ pub fn bucket(hash: u32, sum: u32) -> u32 {
 
 /// A weight: a whole number, negative ones count as 0; none for anything else.
 pub fn weight(value: &Value) -> Option<u64> {
-    match value {
-        Value::Number(number) if number.fract() == 0.0 => Some(number.max(0.0) as u64),
-        _ => None,
+    let Value::Number(number) = value else { return None };
+    match number.whole() {
+        // At most 2^64-1: it fits.
+        Some(whole) => Some(whole.max(0) as u64),
+        // The cast saturates, far above any sum.
+        None => Some(number.float()).filter(|float| float.fract() == 0.0).map(|float| float as u64),
     }
 }
 
@@ -65,17 +68,20 @@ pub fn nameable(value: &Value) -> bool {
 }
 
 /// A bucket that is a value: its variant and weight; none makes the whole `fractional` null.
-pub fn part<'a>(bucket: &Value<'a>) -> Option<(Value<'a>, u64)> {
-    let (variant, weight) = match bucket.len()? {
-        1 => (bucket.item(0)?, 1),
-        2 => (bucket.item(0)?, weight(&bucket.item(1)?)?),
+pub fn part(bucket: Value) -> Option<(Value, u64)> {
+    let count = bucket.len()?;
+    let mut parts = bucket.into_items();
+    let variant = parts.next().filter(nameable)?;
+    let weight = match count {
+        1 => 1,
+        2 => weight(&parts.next()?)?,
         _ => return None,
     };
-    nameable(&variant).then_some((variant, weight))
+    Some((variant, weight))
 }
 
 /// A bucket that is a literal.
 pub fn literal_part(bucket: &Json) -> Option<(&Json, u64)> {
     let variant = bucket.as_array()?.first()?;
-    part(&Value::from(bucket)).map(|(_, weight)| (variant, weight))
+    part(Value::from(bucket)).map(|(_, weight)| (variant, weight))
 }

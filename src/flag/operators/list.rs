@@ -1,26 +1,47 @@
 //! Operators on lists.
 
+use std::borrow::Borrow;
+
 use super::compare::same;
-use crate::flag::Value;
+use crate::flag::meter::Meter;
+use crate::flag::{Limit, Value};
 
 /// `in`: part of a text, or strictly equal to an item of a list. False for any other haystack.
-pub fn contains(args: &[Value]) -> bool {
+pub fn contains(args: &[Value], meter: &mut Meter) -> Result<bool, Limit> {
     match args {
-        [Value::Text(needle), Value::Text(haystack), ..] => haystack.contains(&**needle),
-        [needle, haystack @ (Value::Array(_) | Value::List(_)), ..] => (0..haystack.len().unwrap_or(0))
-            .any(|index| haystack.item(index).is_some_and(|item| same(needle, &item))),
-        _ => false,
+        [Value::Text(needle), Value::Text(haystack), ..] => Ok(haystack.contains(&**needle)),
+        [needle, Value::Array(list), ..] => any(list.iter().map(Value::from), needle, meter),
+        [needle, Value::List(list), ..] => any(list.iter(), needle, meter),
+        _ => Ok(false),
     }
 }
 
-/// `merge`: one list of all arguments, lists among them opened by one level.
-pub fn merge<'a>(args: &[Value<'a>]) -> Value<'a> {
-    let mut merged = Vec::new();
-    for arg in args {
-        match arg.len() {
-            Some(len) => merged.extend((0..len).filter_map(|index| arg.item(index))),
-            None => merged.push(arg.clone()),
+fn any<'v>(
+    items: impl Iterator<Item: Borrow<Value<'v>>>,
+    needle: &Value,
+    meter: &mut Meter,
+) -> Result<bool, Limit> {
+    for item in items {
+        let item = item.borrow();
+        meter.step(1)?;
+        // Texts of different lengths are told apart without reading them.
+        if let (Value::Text(one), Value::Text(other)) = (needle, item)
+            && one.len() == other.len()
+        {
+            meter.read(one.len())?;
+        }
+        if same(needle, item) {
+            return Ok(true);
         }
     }
-    Value::List(merged)
+    Ok(false)
+}
+
+/// `merge`: one list of all arguments, lists among them opened by one level.
+pub fn merge<'a>(args: &mut [Value<'a>], meter: &mut Meter) -> Result<Value<'a>, Limit> {
+    let mut merged = meter.list(args.iter().map(|arg| arg.len().unwrap_or(1)).sum())?;
+    for arg in args {
+        merged.extend(std::mem::take(arg).into_items());
+    }
+    Ok(Value::List(merged))
 }

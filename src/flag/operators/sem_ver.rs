@@ -13,7 +13,7 @@ const MAX_VERSION_TEXT: usize = 256;
 /// `[version, operator, version]`; none for anything else.
 pub fn compare(args: &[Value]) -> Option<bool> {
     let [left, Value::Text(operator), right] = args else { return None };
-    let (left, right) = (parse(&left.text())?, parse(&right.text())?);
+    let (left, right) = (version(left)?, version(right)?);
     // Build metadata has no part in precedence.
     let order = left.cmp_precedence(&right);
     Some(match &**operator {
@@ -27,6 +27,15 @@ pub fn compare(args: &[Value]) -> Option<bool> {
         "~" => left.major == right.major && left.minor == right.minor,
         _ => return None,
     })
+}
+
+/// A number is a version as it is written: 1.2 is `1.2`.
+fn version(value: &Value) -> Option<Version> {
+    match value {
+        Value::Text(text) => parse(text),
+        Value::Number(number) => parse(&number.to_string()),
+        _ => None,
+    }
 }
 
 /// `v1` and `1.2` are `1.0.0` and `1.2.0`; a partial version has neither prerelease nor build.

@@ -2,48 +2,52 @@
 
 use std::borrow::Cow;
 
-use crate::flag::Value;
+use crate::flag::meter::Meter;
+use crate::flag::{Limit, Value};
 
 /// `cat`: all arguments as one text.
-pub fn cat<'a>(args: &[Value<'a>]) -> Value<'a> {
-    match args {
-        // A text alone stays as it is.
-        [Value::Text(text)] => Value::Text(text.clone()),
-        _ => {
-            let parts: smallvec::SmallVec<[Cow<'_, str>; 4]> = args.iter().map(Value::text).collect();
-            let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
-            parts.iter().for_each(|part| text.push_str(part));
-            text.into()
-        }
+pub fn cat<'a>(args: &mut [Value<'a>], meter: &mut Meter) -> Result<Value<'a>, Limit> {
+    // A text alone stays as it is.
+    if let [text @ Value::Text(_)] = args {
+        return Ok(std::mem::take(text));
     }
+    let mut text = String::new();
+    for arg in args {
+        meter.write(&mut text, arg)?;
+    }
+    Ok(text.into())
 }
 
 /// `substr`: text, start, length, counted in code points; negative ones count from the end.
-pub fn substr<'a>(args: &[Value<'a>]) -> Value<'a> {
-    let Some(source) = args.first() else { return Value::Null };
-    let text = match source {
-        Value::Text(text) => text.clone(),
-        other => Cow::Owned(other.text().into_owned()),
+pub fn substr<'a>(args: &mut [Value<'a>], meter: &mut Meter) -> Result<Value<'a>, Limit> {
+    let Some((source, rest)) = args.split_first_mut() else { return Ok(Value::Null) };
+    let text = match std::mem::take(source) {
+        Value::Text(text) => text,
+        other => Cow::Owned(meter.text(&other)?.into_owned()),
     };
     let count = text.chars().count();
-    let start = clamp(args.get(1), 0, count);
-    let end = match args.get(2) {
+    let start = clamp(rest.first(), 0, count);
+    let end = match rest.get(1) {
         None | Some(Value::Null) => count,
-        Some(length) => match length.number() {
-            length if length < 0.0 => clamp(Some(&Value::Number(length)), 0, count),
+        Some(length) => match length.number().float() {
+            length if length < 0.0 => count.saturating_sub(-length as usize),
             length => start.saturating_add(length as usize).min(count),
         },
     };
     let (from, to) = (byte(&text, start), byte(&text, end.max(start)));
-    match text {
+    Ok(match text {
         Cow::Borrowed(text) => text[from..to].into(),
-        Cow::Owned(text) => text[from..to].to_owned().into(),
-    }
+        Cow::Owned(mut text) => {
+            text.truncate(to);
+            text.drain(..from);
+            text.into()
+        }
+    })
 }
 
 /// A position from 0 to `count`; a negative one counts from the end.
 fn clamp(position: Option<&Value>, absent: usize, count: usize) -> usize {
-    match position.map(Value::number) {
+    match position.map(|position| position.number().float()) {
         None => absent,
         Some(number) if number < 0.0 => count.saturating_sub((-number) as usize),
         Some(number) => (number as usize).min(count),
