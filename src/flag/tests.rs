@@ -3,6 +3,7 @@
 mod documents;
 mod edges;
 mod fractional;
+mod places;
 mod properties;
 mod resolving;
 mod semantics;

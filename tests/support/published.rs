@@ -42,9 +42,9 @@ pub fn cases() -> [Case; 3] {
         Case {
             name: "fractional",
             targeting: fractional,
-            attributes: json!({"email": "test_a@faas.com", "targetingKey": "user-4711"}),
-            variant: "blue",
-            value: "#0000ff",
+            attributes: json!({"email": "test_h@faas.com", "targetingKey": "user-4711"}),
+            variant: "yellow",
+            value: "#ffff00",
         },
     ]
 }
