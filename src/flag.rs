@@ -10,6 +10,8 @@ pub mod document;
 mod eval;
 mod evaluators;
 mod fault;
+pub mod flag_map;
+pub mod identity;
 pub mod json_context;
 mod locate;
 mod meter;
@@ -28,12 +30,17 @@ mod yaml;
 
 pub use definition::{Definition, Entry, FlagState};
 pub use document::{Document, Format};
+pub use flag_map::{FlagMap, Stated};
+pub use identity::Identity;
 pub use json_context::JsonContext;
 pub use number::Number;
 pub use resolution::{ErrorCode, Limit, Reason, Resolution};
 pub use selector::Selector;
 pub use set::{Flag, FlagSet, Reads, Step};
 pub use value::Value;
+
+/// What is known of flags.
+pub type Definitions = FlagMap<Entry>;
 
 /// Index of a flag in its [`FlagSet`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

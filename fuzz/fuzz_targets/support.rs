@@ -2,14 +2,13 @@
 
 #![allow(dead_code, reason = "each target uses a part")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flagway::config::FractionalVersion::{V2, V3};
 use flagway::config::{Config, FlagLimits, Problem};
 use flagway::decide::Decision;
 use flagway::decide::headers::{Attempt, decision_headers};
-use flagway::flag::{Document, Entry, FlagSet, Format, JsonContext};
+use flagway::flag::{Definitions, Document, Entry, FlagSet, Format, JsonContext};
 use flagway::snapshot::Snapshot;
 use http::HeaderMap;
 use serde_json::Value as Json;
@@ -20,33 +19,29 @@ pub fn tight() -> FlagLimits {
 }
 
 /// A document's flags and all its problems, or why it is refused.
-#[allow(clippy::type_complexity, reason = "a tuple for two callers")]
 pub fn load(
     text: &str,
     format: Format,
     limits: &FlagLimits,
-) -> Result<(BTreeMap<Arc<str>, Entry>, Vec<Problem>), Vec<Problem>> {
+) -> Result<(Definitions, Vec<Problem>), Vec<Problem>> {
     let document = Document::parse("flags", text, format, limits)?;
     let mut problems = document.warnings;
-    let mut entries = BTreeMap::new();
-    for (key, flag) in document.flags {
-        let entry = match flag {
-            Ok(definition) => Entry::Good(definition),
-            Err(why) => {
-                let entry = Entry::Broken(why[0].found.as_str().into());
-                problems.extend(why);
-                entry
-            }
-        };
-        entries.insert(key, entry);
-    }
-    Ok((entries, problems))
+    let mut entry = |flag: Result<_, Vec<Problem>>| match flag {
+        Ok(definition) => Entry::Good(definition),
+        Err(why) => {
+            let entry = Entry::Broken(why[0].found.as_str().into());
+            problems.extend(why);
+            entry
+        }
+    };
+    let definitions = document.flags.into_iter().map(|(identity, flag)| (identity, entry(flag))).collect();
+    Ok((definitions, problems))
 }
 
 /// Asks every flag by either hash, twice and with a trace.
-pub fn ask(entries: &BTreeMap<Arc<str>, Entry>, limits: &FlagLimits, attributes: &Json) {
+pub fn ask(definitions: &Definitions, limits: &FlagLimits, attributes: &Json) {
     for version in [V2, V3] {
-        let set = FlagSet::compile(entries, version, limits);
+        let set = FlagSet::compile(definitions, version, limits);
         let context = JsonContext { paths: set.paths(), attributes, timestamp: 1_790_000_000 };
         for (id, flag) in set.iter() {
             let resolution = set.evaluate(id, &context);
@@ -63,8 +58,8 @@ pub fn ask(entries: &BTreeMap<Arc<str>, Entry>, limits: &FlagLimits, attributes:
 
 /// A configuration with a document's flags, broken ones too.
 pub fn snapshot(config: Arc<Config>, document: &str) -> Snapshot {
-    let (entries, _) = load(document, Format::Json, &config.flags.limits).expect("it is a document");
-    Snapshot::build(config, &entries)
+    let (definitions, _) = load(document, Format::Json, &config.flags.limits).expect("it is a document");
+    Snapshot::build(config, &definitions)
 }
 
 /// The fields that tell a decision, each of which can be sent.

@@ -8,19 +8,16 @@ mod properties;
 mod resolving;
 mod semantics;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use serde_json::{Value as Json, json};
 
-use super::{Document, Entry, FlagSet, Format, JsonContext, Resolution, Step};
+use super::{Definitions, Document, Entry, FlagSet, Format, JsonContext, Resolution, Step};
 use crate::config::{FlagLimits, FractionalVersion};
 
 /// A set from a document whose flags are all good.
 fn set(document: &Json, version: FractionalVersion) -> FlagSet {
     let document = Document::parse("flags.json", &document.to_string(), Format::Json, &FlagLimits::default());
     let flags = document.expect("the document is good").flags;
-    let entries: BTreeMap<Arc<str>, Entry> =
+    let entries: Definitions =
         flags.into_iter().map(|(key, flag)| (key, Entry::Good(flag.expect("the flag is good")))).collect();
     FlagSet::compile(&entries, version, &FlagLimits::default())
 }

@@ -40,7 +40,7 @@ pub fn apply(
 }
 
 /// Everyone gets the variant, with this value; all that a kill does not concern stays to be seen.
-fn kill(key: &str, variant: &str, value: &Json, below: Option<&Definition>) -> Definition {
+pub(super) fn kill(key: &str, variant: &str, value: &Json, below: Option<&Definition>) -> Definition {
     let mut variants = below.map_or_else(Vec::new, |below| below.variants.clone());
     // They stand in the order of their names.
     let at = variants.binary_search_by(|(name, _)| (**name).cmp(variant));

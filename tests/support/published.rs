@@ -2,11 +2,8 @@
 //!
 //! Shared by the benchmark and by the test that counts allocations, so that both measure the same work.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use flagway::config::{FlagLimits, FractionalVersion};
-use flagway::flag::{Document, Entry, FlagSet, Format, JsonContext};
+use flagway::flag::{Definitions, Document, Entry, FlagSet, Format, JsonContext};
 use serde_json::{Value as Json, json};
 
 /// One flag, what it is asked with and what it answers.
@@ -58,12 +55,12 @@ pub fn flags(cases: &[Case], fractional: FractionalVersion) -> FlagSet {
     let flags: serde_json::Map<_, _> = cases.iter().map(|case| (case.name.to_owned(), flag(case))).collect();
     let (text, limits) = (json!({"flags": flags}).to_string(), FlagLimits::default());
     let document = Document::parse("flags.json", &text, Format::Json, &limits).expect("a document");
-    let entries: BTreeMap<Arc<str>, Entry> = document
+    let definitions: Definitions = document
         .flags
         .into_iter()
         .map(|(key, flag)| (key, Entry::Good(flag.expect("a good flag"))))
         .collect();
-    FlagSet::compile(&entries, fractional, &limits)
+    FlagSet::compile(&definitions, fractional, &limits)
 }
 
 /// All that a caller who has a key wants: the flag is found, evaluated, and its value read.

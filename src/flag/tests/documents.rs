@@ -78,7 +78,7 @@ fn flags_may_be_a_list() {
     let warnings: Vec<_> = document.warnings.iter().map(told).collect();
     assert_eq!(
         warnings,
-        ["2: { flags[1]: the flag \"a\" stands here more than once; the last one counts; each key once"]
+        ["2: { flags.a: the flag \"a\" stands here more than once; the last one counts; each key once"]
     );
 }
 

@@ -10,7 +10,7 @@ use crate::config::{
     FlagLimits,
     FractionalVersion::{V2, V3},
 };
-use crate::flag::{Definition, Entry, ErrorCode, FlagSet, FlagState, JsonContext, Reason, Step};
+use crate::flag::{Definition, Definitions, Entry, ErrorCode, FlagSet, FlagState, JsonContext, Reason, Step};
 
 fn flag(state: &str, default: Json, targeting: Json) -> Json {
     let variants = json!({"on": true, "true": 1, "1": 2, "": 3});
@@ -52,7 +52,7 @@ fn results_mean_this() {
 
 #[test]
 fn a_flag_that_never_was_good_is_a_parse_error() {
-    let entries = BTreeMap::from([(Arc::from("flag"), Entry::Broken(Arc::from("unknown operator")))]);
+    let entries = Definitions::from_iter([("flag", Entry::Broken(Arc::from("unknown operator")))]);
     let set = FlagSet::compile(&entries, V2, &FlagLimits::default());
     let resolution = resolve(&set, "flag", &json!({}));
     assert_eq!((resolution.variant, resolution.error), (None, Some(ErrorCode::ParseError)));
@@ -132,7 +132,7 @@ fn the_deepest_rule_runs_and_a_deeper_one_is_a_parse_error() {
         place: None,
     };
     for (depth, error) in [(190, None), (300, Some(ErrorCode::ParseError))] {
-        let entries = BTreeMap::from([(Arc::from("flag"), Entry::Good(Arc::new(definition(depth))))]);
+        let entries = Definitions::from_iter([("flag", Entry::Good(Arc::new(definition(depth))))]);
         let set = FlagSet::compile(&entries, V3, &FlagLimits::default());
         assert_eq!(resolve(&set, "flag", &json!({})).error, error);
         assert!(!trace(&set, "flag", &json!({})).is_empty());
