@@ -6,11 +6,11 @@ use flagway::config::FractionalVersion::{V2, V3};
 use flagway::decide::decide;
 use flagway::snapshot::Snapshot;
 
+#[path = "support/published.rs"]
+mod published;
 #[path = "support/world.rs"]
 #[allow(dead_code, reason = "the benches use the rest")]
 mod world;
-#[path = "support/published.rs"]
-mod published;
 
 #[global_allocator]
 static COUNTING: stats_alloc::StatsAlloc<System> = stats_alloc::StatsAlloc::system();

@@ -19,7 +19,8 @@ fuzz_target!(|input: &[u8]| {
     let problems = match support::load(&text, format, &limits) {
         Err(problems) => problems,
         Ok((entries, problems)) => {
-            let context = json!({"targetingKey": "user-4711", "email": "a@example.org", "n": [1, {"n": 2.5}]});
+            let context =
+                json!({"targetingKey": "user-4711", "email": "a@example.org", "n": [1, {"n": 2.5}]});
             support::ask(&entries, &limits, &context);
             problems
         }

@@ -41,14 +41,18 @@ fuzz_target!(|input: &[u8]| {
     let facts = RequestFacts::new(raw, &snapshot.config.context, snapshot.config.paths).expect("a path");
     let decision = decide(&snapshot, &facts, 1_790_000_000, 7);
     let sent = support::told(&snapshot, &decision, &headers);
-    let dictionary = sent.get("flag-decisions").expect("there is always a revision").to_str().expect("it is ASCII");
+    let dictionary =
+        sent.get("flag-decisions").expect("there is always a revision").to_str().expect("it is ASCII");
     let dictionary = sfv::Parser::new(dictionary).parse::<Dictionary>().expect("it is a dictionary");
 
     let injected = &snapshot.plans[0].forward.as_ref().expect("it forwards").injections.flags;
     let mut members = 1;
     for injected in injected {
         let key = &*snapshot.plans[0].flags[injected.flag].key;
-        let Some((variant, value)) = flags[key].as_object().and_then(|variants| variants.iter().next()) else { continue };
+        let Some((variant, value)) = flags[key].as_object().and_then(|variants| variants.iter().next())
+        else {
+            continue;
+        };
         let member = dictionary.get(dictionary_key(&Injection::fold(key)).as_str());
         let Some(ListEntry::Item(item)) = member else {
             assert!(member.is_none(), "a list was never sent");

@@ -22,27 +22,110 @@ fuzz_target!(|input: &[u8]| {
     let document = json!({"$evaluators": {"segment": segment}, "flags": {"flag": flag}}).to_string();
     for limits in [FlagLimits::default(), support::tight()] {
         let Ok((entries, _)) = support::load(&document, Format::Json, &limits) else { return };
-        for attributes in [&attributes, &json!({"targetingKey": "user-4711", "a": attributes, "list": [1, "on", attributes]})] {
+        for attributes in [
+            &attributes,
+            &json!({"targetingKey": "user-4711", "a": attributes, "list": [1, "on", attributes]}),
+        ] {
             support::ask(&entries, &limits, attributes);
         }
     }
 });
 
 const OPERATORS: [&str; 40] = [
-    "var", "missing", "missing_some", "if", "?:", "==", "===", "!=", "!==", "!", "!!", "or", "and", ">", ">=", "<", "<=", "max",
-    "min", "+", "-", "*", "/", "%", "map", "filter", "reduce", "all", "none", "some", "merge", "in", "cat", "substr",
-    "fractional", "starts_with", "ends_with", "sem_ver", "$ref", "frob",
+    "var",
+    "missing",
+    "missing_some",
+    "if",
+    "?:",
+    "==",
+    "===",
+    "!=",
+    "!==",
+    "!",
+    "!!",
+    "or",
+    "and",
+    ">",
+    ">=",
+    "<",
+    "<=",
+    "max",
+    "min",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "map",
+    "filter",
+    "reduce",
+    "all",
+    "none",
+    "some",
+    "merge",
+    "in",
+    "cat",
+    "substr",
+    "fractional",
+    "starts_with",
+    "ends_with",
+    "sem_ver",
+    "$ref",
+    "frob",
 ];
 
 const TEXTS: [&str; 32] = [
-    "on", "off", "", "a", "a.0", "list", "list.2.a", "current", "accumulator", "targetingKey", "$flagd.timestamp", "$flagd.flagKey",
-    "$flagd", "segment", "1", "1.0", "1e3", "-0", " 5 ", "0x10", "18446744073709551615", "-9223372036854775809", "1e400", "v1.2.3",
-    "1.2", "=", "^", "true", "null", "\u{1f600}", "\u{0}", "é",
+    "on",
+    "off",
+    "",
+    "a",
+    "a.0",
+    "list",
+    "list.2.a",
+    "current",
+    "accumulator",
+    "targetingKey",
+    "$flagd.timestamp",
+    "$flagd.flagKey",
+    "$flagd",
+    "segment",
+    "1",
+    "1.0",
+    "1e3",
+    "-0",
+    " 5 ",
+    "0x10",
+    "18446744073709551615",
+    "-9223372036854775809",
+    "1e400",
+    "v1.2.3",
+    "1.2",
+    "=",
+    "^",
+    "true",
+    "null",
+    "\u{1f600}",
+    "\u{0}",
+    "é",
 ];
 
 const NUMBERS: [f64; 16] = [
-    0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 25.0, 50.5, 1e300, -1e300, 5e-324, 9_007_199_254_740_993.0, 9_223_372_036_854_775_808.0,
-    18_446_744_073_709_551_615.0, 2_147_483_647.0, 1e21,
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    2.0,
+    25.0,
+    50.5,
+    1e300,
+    -1e300,
+    5e-324,
+    9_007_199_254_740_993.0,
+    9_223_372_036_854_775_808.0,
+    18_446_744_073_709_551_615.0,
+    2_147_483_647.0,
+    1e21,
 ];
 
 /// Deeper than the limit, so that it is passed now and then.
@@ -75,7 +158,9 @@ impl Choices<'_> {
 
     fn constant(&mut self, depth: usize) -> Json {
         match self.next() {
-            choice @ 192..224 if depth < DEEPEST => (0..choice % 6).map(|_| self.constant(depth + 1)).collect(),
+            choice @ 192..224 if depth < DEEPEST => {
+                (0..choice % 6).map(|_| self.constant(depth + 1)).collect()
+            }
             choice @ 224.. if depth < DEEPEST => {
                 let members = (0..choice % 4).map(|_| (self.text(), self.constant(depth + 1)));
                 Json::Object(members.collect::<Map<_, _>>())

@@ -51,7 +51,8 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
         "computed": flag(json!({"if": [{"var": {"cat": ["cookie.", {"var": "country"}]}}, "canary", "stable"]})),
         "split": flag(json!({"fractional": [["canary", 1], ["stable", 1]]})),
     }});
-    let config = Config::parse("flagway.yaml", CONFIG, Path::new("/"), &|_| None).expect("the configuration is good");
+    let config =
+        Config::parse("flagway.yaml", CONFIG, Path::new("/"), &|_| None).expect("the configuration is good");
     support::snapshot(Arc::new(config), &flags.to_string())
 });
 
@@ -86,7 +87,8 @@ fuzz_target!(|input: &[u8]| {
     let Some(target) = decision.target else { return };
     assert!(target.version.0 < 2);
     let variant = |key: &str| {
-        let resolved = decision.resolved[snapshot.plans[0].flags.iter().position(|flag| &*flag.key == key)?];
+        let resolved =
+            decision.resolved[snapshot.plans[0].flags.iter().position(|flag| &*flag.key == key)?];
         snapshot.flags.get(resolved.flag?).variant_name(resolved.variant?).map(|name| &**name)
     };
     if !trusted {

@@ -15,7 +15,15 @@ use serde_json::Value as Json;
 
 /// Limits that small inputs reach.
 pub fn tight() -> FlagLimits {
-    FlagLimits { flags: 4, values: 200, rule_depth: 5, rule_nodes: 40, steps: 30, produced_bytes: 64, ..FlagLimits::default() }
+    FlagLimits {
+        flags: 4,
+        values: 200,
+        rule_depth: 5,
+        rule_nodes: 40,
+        steps: 30,
+        produced_bytes: 64,
+        ..FlagLimits::default()
+    }
 }
 
 /// A document's flags and all its problems, or why it is refused.

@@ -28,7 +28,13 @@ pub fn cases() -> [Case; 3] {
         null,
     ]});
     [
-        Case { name: "static", targeting: Json::Null, attributes: json!({}), variant: "red", value: "#ff0000" },
+        Case {
+            name: "static",
+            targeting: Json::Null,
+            attributes: json!({}),
+            variant: "red",
+            value: "#ff0000",
+        },
         Case {
             name: "targeting",
             targeting: json!({"if": [{"==": [{"var": ["color"]}, "yellow"]}, "yellow", null]}),

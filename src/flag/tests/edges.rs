@@ -9,8 +9,11 @@ use crate::flag::{Document, Format};
 
 /// What is wrong first with each flag of a document, by key; empty when nothing is.
 fn wrong(document: &Json, limits: &FlagLimits) -> Vec<String> {
-    let document = Document::parse("f", &document.to_string(), Format::Json, limits).expect("it is a document");
-    let first = |flag: Result<_, Vec<crate::config::Problem>>| flag.err().map_or(String::new(), |why| why[0].found.clone());
+    let document =
+        Document::parse("f", &document.to_string(), Format::Json, limits).expect("it is a document");
+    let first = |flag: Result<_, Vec<crate::config::Problem>>| {
+        flag.err().map_or(String::new(), |why| why[0].found.clone())
+    };
     document.flags.into_values().map(first).collect()
 }
 
@@ -26,13 +29,18 @@ fn flag(rule: Json) -> Json {
 #[test]
 fn a_rule_may_be_exactly_so_deep() {
     let limits = FlagLimits { rule_depth: 3, ..FlagLimits::default() };
-    for deep in [json!({"!": {"!": {"!": 1}}}), json!({"!": [{"!": [{"!": [1]}]}]}), json!({"merge": [[[1]]]})] {
+    for deep in
+        [json!({"!": {"!": {"!": 1}}}), json!({"!": [{"!": [{"!": [1]}]}]}), json!({"merge": [[[1]]]})]
+    {
         assert_eq!(wrong(&rule(deep.clone()), &limits), [""], "{deep}");
         let deeper = json!({"!": deep});
         let why = "the rule is nested more than 3 operators deep";
         assert_eq!(wrong(&rule(deeper.clone()), &limits), [why], "{deeper}");
     }
-    assert_eq!(wrong(&rule(json!({"merge": [[[[1]]]]})), &limits)[0], "the rule is nested more than 3 operators deep");
+    assert_eq!(
+        wrong(&rule(json!({"merge": [[[[1]]]]})), &limits)[0],
+        "the rule is nested more than 3 operators deep"
+    );
 }
 
 #[test]
@@ -59,9 +67,8 @@ fn all_rules_together_may_have_exactly_so_many_values() {
 #[test]
 fn names_may_be_exactly_so_long() {
     let name = |bytes: usize| "n".repeat(bytes);
-    let document = |key: &str, variant: &str| {
-        json!({"flags": {key: {"state": "ENABLED", "variants": {variant: 1}}}})
-    };
+    let document =
+        |key: &str, variant: &str| json!({"flags": {key: {"state": "ENABLED", "variants": {variant: 1}}}});
     let limits = FlagLimits::default();
     assert_eq!(wrong(&document(&name(256), &name(256)), &limits), [""]);
     let shown = name(60);
@@ -77,10 +84,13 @@ fn names_may_be_exactly_so_long() {
 #[test]
 fn a_document_may_be_exactly_so_large() {
     let text = rule(json!({"!": 1})).to_string();
-    let of = |limits: FlagLimits| Document::parse("f", &text, Format::Json, &limits).map_err(|why| why[0].found.clone());
+    let of = |limits: FlagLimits| {
+        Document::parse("f", &text, Format::Json, &limits).map_err(|why| why[0].found.clone())
+    };
     let whole = FlagLimits::default();
     assert!(of(FlagLimits { document_bytes: text.len(), ..whole }).is_ok());
-    let why = of(FlagLimits { document_bytes: text.len() - 1, ..whole }).expect_err("it is one byte too long");
+    let why =
+        of(FlagLimits { document_bytes: text.len() - 1, ..whole }).expect_err("it is one byte too long");
     assert_eq!(why, format!("the document has {} bytes", text.len()));
     assert!(of(FlagLimits { flags: 1, ..whole }).is_ok());
     assert_eq!(of(FlagLimits { flags: 0, ..whole }).expect_err("one too many"), "the document has 1 flags");
@@ -121,7 +131,8 @@ fn a_flag_is_cut_off_beyond_so_many_values_and_levels() {
 #[test]
 fn every_flag_that_is_repeated_is_told_once_for_each_time() {
     let text = r#"{"flags": {"a": {}, "b": {}, "a": {}, "a": {}}, "other": {"a": 1, "a": 2}}"#;
-    let document = Document::parse("f", text, Format::Json, &FlagLimits::default()).expect("it is a document");
+    let document =
+        Document::parse("f", text, Format::Json, &FlagLimits::default()).expect("it is a document");
     let told: Vec<_> = document.warnings.iter().map(|warning| &*warning.key).collect();
     assert_eq!(told, ["flags.a", "flags.a"]);
 }
@@ -142,7 +153,8 @@ fn a_file_is_yaml_by_its_name() {
 #[test]
 fn a_byte_order_mark_is_no_part_of_a_document() {
     let text = format!("\u{feff}{}", rule(json!({"!": 1})));
-    let document = Document::parse("f", &text, Format::Json, &FlagLimits::default()).expect("it is a document");
+    let document =
+        Document::parse("f", &text, Format::Json, &FlagLimits::default()).expect("it is a document");
     let flag = document.flags["f"].as_ref().expect("it is good");
     assert_eq!(flag.place.as_ref().map(|place| place.column), Some(11));
 }
@@ -155,7 +167,10 @@ fn yaml_may_say_only_what_json_can_say() {
     };
     for value in [".inf", "-.inf", "+.Inf", ".nan", ".NaN"] {
         assert_eq!(found(value).expect_err(value), format!("the number {value}, which JSON does not have"));
-        assert_eq!(found(&format!("[1, {value}]")).expect_err(value), format!("the number {value}, which JSON does not have"));
+        assert_eq!(
+            found(&format!("[1, {value}]")).expect_err(value),
+            format!("the number {value}, which JSON does not have")
+        );
     }
     for value in ["'.inf'", "\".nan\"", "1", "'<<'", "inf"] {
         assert!(found(value).is_ok(), "{value}");

@@ -110,7 +110,9 @@ fn a_line_is_shown_as_it_is_written_unless_nobody_wrote_it() {
     let text = format!("one\r\n{fits}\n{over}\n{cut}\nlast");
     let mut lines = Lines::new(&Arc::from("f"), &text);
     // Backwards, too.
-    for (line, shown) in [(1, "one"), (2, &*fits), (3, ""), (4, ""), (5, "last"), (6, ""), (2, &fits), (1, "one"), (5, "last")] {
+    for (line, shown) in
+        [(1, "one"), (2, &*fits), (3, ""), (4, ""), (5, "last"), (6, ""), (2, &fits), (1, "one"), (5, "last")]
+    {
         let place = lines.place(line, 2, 3);
         assert_eq!((&*place.file, place.line, place.column, place.width), ("f", line, 2, 3));
         assert_eq!(&*place.text, shown, "line {line}");
@@ -123,7 +125,9 @@ fn a_column_of_bytes_becomes_one_of_characters() {
     let text = "aäb\nx";
     let mut lines = Lines::new(&Arc::from("f"), text);
     // Inside the `ä` nothing better is known.
-    for (line, byte, column) in [(1, 1, 1), (1, 2, 2), (1, 3, 3), (1, 4, 3), (1, 5, 4), (2, 1, 1), (2, 2, 2), (1, 0, 1), (1, 9, 9)] {
+    for (line, byte, column) in
+        [(1, 1, 1), (1, 2, 2), (1, 3, 3), (1, 4, 3), (1, 5, 4), (2, 1, 1), (2, 2, 2), (1, 0, 1), (1, 9, 9)]
+    {
         let place = lines.place_by_byte(line, byte);
         assert_eq!((place.line, place.column, place.width), (line, column, 1), "byte {byte} of line {line}");
     }
@@ -160,7 +164,8 @@ fn json() -> impl Strategy<Value = Json> {
     leaf.prop_recursive(4, 30, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Json::Array),
-            prop::collection::btree_map("[a-z]{1,3}", inner, 0..4).prop_map(|map| Json::Object(map.into_iter().collect())),
+            prop::collection::btree_map("[a-z]{1,3}", inner, 0..4)
+                .prop_map(|map| Json::Object(map.into_iter().collect())),
         ]
     })
 }
