@@ -174,8 +174,14 @@ mod tests {
     #[test]
     fn a_limit_is_reached_and_never_passed() {
         let mut meter = meter(3, 5);
-        assert_eq!((meter.step(2), meter.step(2), meter.step(1), meter.step(1)), (Ok(()), Err(Limit::Steps), Ok(()), Err(Limit::Steps)));
-        assert_eq!((meter.make(6), meter.make(5), meter.make(1)), (Err(Limit::Bytes), Ok(()), Err(Limit::Bytes)));
+        assert_eq!(
+            (meter.step(2), meter.step(2), meter.step(1), meter.step(1)),
+            (Ok(()), Err(Limit::Steps), Ok(()), Err(Limit::Steps))
+        );
+        assert_eq!(
+            (meter.make(6), meter.make(5), meter.make(1)),
+            (Err(Limit::Bytes), Ok(()), Err(Limit::Bytes))
+        );
         assert_eq!((meter.read(READ - 1), meter.read(READ)), (Ok(()), Err(Limit::Steps)));
     }
 

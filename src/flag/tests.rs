@@ -3,6 +3,8 @@
 mod documents;
 mod edges;
 mod fractional;
+mod limits;
+mod numbers;
 mod places;
 mod properties;
 mod resolving;
@@ -15,11 +17,16 @@ use crate::config::{FlagLimits, FractionalVersion};
 
 /// A set from a document whose flags are all good.
 fn set(document: &Json, version: FractionalVersion) -> FlagSet {
-    let document = Document::parse("flags.json", &document.to_string(), Format::Json, &FlagLimits::default());
+    limited(document, version, &FlagLimits::default())
+}
+
+/// The same, within limits.
+fn limited(document: &Json, version: FractionalVersion, limits: &FlagLimits) -> FlagSet {
+    let document = Document::parse("flags.json", &document.to_string(), Format::Json, limits);
     let flags = document.expect("the document is good").flags;
     let entries: Definitions =
         flags.into_iter().map(|(key, flag)| (key, Entry::Good(flag.expect("the flag is good")))).collect();
-    FlagSet::compile(&entries, version, &FlagLimits::default())
+    FlagSet::compile(&entries, version, limits)
 }
 
 /// What a flag of a set resolves to.

@@ -183,8 +183,15 @@ mod tests {
 
     #[test]
     fn values_have_these_numbers() {
-        for (json, number) in [(json!(null), 0_i64), (json!(false), 0), (json!(true), 1), (json!(" 1e3 "), 1000), (json!("\t-7\n"), -7), (json!(2.0), 2)] {
-            assert_eq!(Value::from(&json).number(), Number::from(number), "{json}");
+        for (json, number) in [
+            (json!(null), 0),
+            (json!(false), 0),
+            (json!(true), 1),
+            (json!(" 1e3 "), 1000),
+            (json!("\t-7\n"), -7),
+            (json!(2.0), 2),
+        ] {
+            assert_eq!(Value::from(&json).number(), Number::from(i64::from(number)), "{json}");
         }
         for json in [json!(""), json!(" "), json!("x"), json!([1]), json!([]), json!({})] {
             assert!(Value::from(&json).number().is_none(), "{json}");
