@@ -9,6 +9,7 @@ mod places;
 mod properties;
 mod resolving;
 mod semantics;
+mod sets;
 
 use serde_json::{Value as Json, json};
 
