@@ -6,7 +6,11 @@
 use std::borrow::Cow;
 use std::io;
 
-use super::{Limit, Value};
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
+
+use super::{Limit, Number, Value};
 use crate::config::FlagLimits;
 
 /// Bytes of text that are read for one step.
@@ -102,7 +106,7 @@ impl Meter {
             Value::List(list) => self.join(out, list.iter().map(Cow::Borrowed)),
             Value::Object(map) => {
                 let sink = Sink { meter: self, out };
-                serde_json::to_writer(sink, map).map_err(|_| Limit::Bytes)
+                map.serialize(&mut Serializer::with_formatter(sink, Compact)).map_err(|_| Limit::Bytes)
             }
             // Of some twenty digits at most.
             Value::Number(number) => self.append(out, &number.to_string()),
@@ -139,6 +143,15 @@ fn weight(value: &Value) -> usize {
             sum.saturating_add(ITEM).saturating_add(weight(item).saturating_mul(levels))
         }),
         _ => 0,
+    }
+}
+
+/// Compact JSON with numbers as `cat` writes them.
+struct Compact;
+
+impl Formatter for Compact {
+    fn write_f64<W: ?Sized + io::Write>(&mut self, out: &mut W, float: f64) -> io::Result<()> {
+        write!(out, "{}", Number::from(float))
     }
 }
 

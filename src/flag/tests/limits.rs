@@ -58,10 +58,15 @@ fn a_rule_that_goes_over_a_limit_is_an_error_and_not_a_long_wait() {
             let steps = trace(&set, "flag", &attributes);
             assert!(steps.len() <= 10_001);
             let words = match limit {
-                Steps => "not finished (over the limit of 10000 steps)",
-                Bytes => "not finished (over the limit of 65536 produced bytes)",
+                Steps => "over the limit of 10000 steps)",
+                Bytes => "over the limit of 65536 produced bytes)",
             };
-            assert!(steps.iter().any(|step| step.result == words), "{told}");
+            assert!(
+                steps
+                    .iter()
+                    .any(|step| step.result.starts_with("not finished (") && step.result.ends_with(words)),
+                "{told}"
+            );
             let last = format!("no variant, ERROR, GENERAL (limit: {})", limit.as_str());
             assert_eq!(steps.last().map(|step| &*step.result), Some(&*last));
         }
