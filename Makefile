@@ -12,6 +12,7 @@ TEST_NEEDS = $(RUN_NEEDS) kill=procps patch=patch
 NEXTEST = cargo-nextest@0.9.143
 DENY = cargo-deny@0.20.2
 FUZZER = cargo-fuzz@0.13.2
+MUTANTS = cargo-mutants@27.1.0
 
 .DEFAULT_GOAL := help
 
@@ -44,8 +45,8 @@ lint: setup-lint ## Check format, clippy and rustdoc; a warning is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 
 .PHONY: bench
-bench: setup-run ## Time deciding, building snapshots and comparing answers (criterion)
-	$(CARGO) bench --locked --bench decide --bench publish --bench compare
+bench: setup-run ## Time deciding, evaluating, building snapshots and comparing answers (criterion)
+	$(CARGO) bench --locked --bench decide --bench evaluate --bench publish --bench compare
 
 .PHONY: cost
 cost: setup-run ## Count the gateway's instructions per request, with and without flags (callgrind)
@@ -83,15 +84,31 @@ deny: ## Check licences, banned crates, sources and advisories (cargo-deny)
 		echo "deny: the advisory database cannot be reached from here: advisories were NOT checked"; \
 	fi
 
-# Seconds that `make fuzz` looks for faults. The fuzzed crate is built with the versions of our own lock file.
+# Seconds that `make fuzz` spends on each target, and which. The fuzzed crate is built with the versions of our own lock file, and
+# without a sanitizer: there is no unsafe code to watch, and inputs go by several times as quickly.
 FUZZ_FOR ?= 60
+FUZZ ?= definitions evaluate request dictionary compare
 
 .PHONY: fuzz
-fuzz: ## Fuzz the comparison of answers (nightly Rust; the first build takes long)
+fuzz: ## Fuzz loading, evaluating, requests, decision fields, comparing (nightly Rust; builds long)
 	@.ci/setup $(RUN_NEEDS) c++=g++
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "fuzz: installing $(FUZZER) with cargo"; $(CARGO) install $(FUZZER) --locked; }
+	@$(CARGO) +nightly --version >/dev/null 2>&1 || { echo "fuzz: installing nightly Rust with rustup"; rustup toolchain install nightly --profile minimal; }
 	cp Cargo.lock fuzz/Cargo.lock
-	$(CARGO) +nightly fuzz run compare -- -max_total_time=$(FUZZ_FOR) -max_len=4096
+	$(CARGO) +nightly fuzz build --sanitizer none
+	set -e; for target in $(FUZZ); do \
+		mkdir -p fuzz/corpus/$$target; \
+		$(CARGO) +nightly fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/kept/$$target -- \
+			-max_total_time=$(FUZZ_FOR) -max_len=4096 -timeout=10; \
+	done
+
+# Files whose changes `make mutants` tries: `make mutants FILES="src/flag/cbor.rs"`; none: all of src/flag.
+FILES ?=
+
+.PHONY: mutants
+mutants: setup-run ## Change src/flag in every small way and tell what no test notices (an hour or more; goes on where it stopped)
+	@$(CARGO) mutants --version >/dev/null 2>&1 || { echo "mutants: installing $(MUTANTS) with cargo"; $(CARGO) install $(MUTANTS) --locked; }
+	@.ci/mutants $(FILES)
 
 .PHONY: image
 image: ## Build the container image flagway:<version> (needs Docker)

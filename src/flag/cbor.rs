@@ -93,12 +93,12 @@ fn integer(sink: &mut impl Sink, whole: i128) {
 fn head(sink: &mut impl Sink, major: u8, argument: u64) {
     let wide = argument.to_be_bytes();
     match argument {
-        0..=23 => sink.put(&[major | argument as u8]),
-        24..=0xff => sink.put(&[major | 24, wide[7]]),
-        0x100..=0xffff => sink.put(&[major | 25, wide[6], wide[7]]),
-        0x1_0000..=0xffff_ffff => sink.put(&[major | 26, wide[4], wide[5], wide[6], wide[7]]),
+        0..=23 => sink.put(&[major + argument as u8]),
+        24..=0xff => sink.put(&[major + 24, wide[7]]),
+        0x100..=0xffff => sink.put(&[major + 25, wide[6], wide[7]]),
+        0x1_0000..=0xffff_ffff => sink.put(&[major + 26, wide[4], wide[5], wide[6], wide[7]]),
         _ => {
-            sink.put(&[major | 27]);
+            sink.put(&[major + 27]);
             sink.put(&wide);
         }
     }
@@ -129,13 +129,13 @@ fn half(number: f64) -> Option<u16> {
     match exponent {
         1024 => Some(sign | 0x7c00),
         -14..=15 if fraction.trailing_zeros() >= 42 => {
-            Some(sign | ((exponent + 15) as u16) << 10 | (fraction >> 42) as u16)
+            Some(sign + (((exponent + 15) as u16) << 10) + (fraction >> 42) as u16)
         }
         // Subnormal halves: multiples of 2^-24.
         -24..=-15 => {
-            let significand = fraction | 1 << 52;
+            let significand = fraction + (1 << 52);
             let drop = (28 - exponent) as u32;
-            (significand.trailing_zeros() >= drop).then(|| sign | (significand >> drop) as u16)
+            (significand.trailing_zeros() >= drop).then(|| sign + (significand >> drop) as u16)
         }
         _ => None,
     }

@@ -1,9 +1,11 @@
 //! Definitions in, resolutions out: what the parts of this module do together.
 
 mod documents;
+mod edges;
 mod fractional;
 mod limits;
 mod numbers;
+mod places;
 mod properties;
 mod resolving;
 mod rulings;

@@ -1,0 +1,180 @@
+//! Exact edges of what a document may be: this much is fine, one more is not.
+
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+
+use crate::config::FlagLimits;
+use crate::flag::{Document, Format};
+
+/// What is wrong first with each flag of a document, by key; empty when nothing is.
+fn wrong(document: &Json, limits: &FlagLimits) -> Vec<String> {
+    let document =
+        Document::parse("f", &document.to_string(), Format::Json, limits).expect("it is a document");
+    let first = |flag: Result<_, Vec<crate::config::Problem>>| {
+        flag.err().map_or(String::new(), |why| why[0].found.clone())
+    };
+    document.flags.into_values().map(first).collect()
+}
+
+/// A document of one flag with this rule.
+fn rule(rule: Json) -> Json {
+    json!({"flags": {"f": flag(rule)}})
+}
+
+fn flag(rule: Json) -> Json {
+    json!({"state": "ENABLED", "variants": {"on": 1}, "targeting": rule})
+}
+
+#[test]
+fn a_rule_may_be_exactly_so_deep() {
+    let limits = FlagLimits { rule_depth: 3, ..FlagLimits::default() };
+    for deep in
+        [json!({"!": {"!": {"!": 1}}}), json!({"!": [{"!": [{"!": [1]}]}]}), json!({"merge": [[[1]]]})]
+    {
+        assert_eq!(wrong(&rule(deep.clone()), &limits), [""], "{deep}");
+        let deeper = json!({"!": deep});
+        let why = "the rule is nested more than 3 operators deep";
+        assert_eq!(wrong(&rule(deeper.clone()), &limits), [why], "{deeper}");
+    }
+    assert_eq!(
+        wrong(&rule(json!({"merge": [[[[1]]]]})), &limits)[0],
+        "the rule is nested more than 3 operators deep"
+    );
+}
+
+#[test]
+fn a_rule_may_have_exactly_so_many_values() {
+    // The operator, its list and what is in it.
+    let sum = rule(json!({"+": [1, 2, 3]}));
+    assert_eq!(wrong(&sum, &FlagLimits { rule_nodes: 5, ..FlagLimits::default() }), [""]);
+    let why = "the rule has more than 4 values with its `$ref`s put in";
+    assert_eq!(wrong(&sum, &FlagLimits { rule_nodes: 4, ..FlagLimits::default() }), [why]);
+}
+
+#[test]
+fn all_rules_together_may_have_exactly_so_many_values() {
+    // 102 values, and one for the reference to it.
+    let document = json!({
+        "$evaluators": {"large": {"+": vec![1; 100]}},
+        "flags": {"a": flag(json!({"$ref": "large"})), "b": flag(json!({"$ref": "large"})), "c": flag(json!({"$ref": "large"}))},
+    });
+    assert_eq!(wrong(&document, &FlagLimits { values: 309, ..FlagLimits::default() }), ["", "", ""]);
+    let why = "all rules of this document together are too large with their `$ref`s put in";
+    assert_eq!(wrong(&document, &FlagLimits { values: 308, ..FlagLimits::default() }), ["", "", why]);
+}
+
+#[test]
+fn names_may_be_exactly_so_long() {
+    let name = |bytes: usize| "n".repeat(bytes);
+    let document =
+        |key: &str, variant: &str| json!({"flags": {key: {"state": "ENABLED", "variants": {variant: 1}}}});
+    let limits = FlagLimits::default();
+    assert_eq!(wrong(&document(&name(256), &name(256)), &limits), [""]);
+    let shown = name(60);
+    for (document, what) in
+        [(document(&name(257), "on"), "a flag key"), (document("f", &name(257)), "a variant's name")]
+    {
+        assert_eq!(wrong(&document, &limits), [format!("{what} of 257 bytes: {shown:?}…")]);
+    }
+    assert_eq!(wrong(&document("", "on"), &limits), ["a flag key that is empty"]);
+    assert_eq!(wrong(&document("a\tb", "on"), &limits), [r#"a flag key with a control character: "a\tb""#]);
+}
+
+#[test]
+fn a_document_may_be_exactly_so_large() {
+    let text = rule(json!({"!": 1})).to_string();
+    let of = |limits: FlagLimits| {
+        Document::parse("f", &text, Format::Json, &limits).map_err(|why| why[0].found.clone())
+    };
+    let whole = FlagLimits::default();
+    assert!(of(FlagLimits { document_bytes: text.len(), ..whole }).is_ok());
+    let why =
+        of(FlagLimits { document_bytes: text.len() - 1, ..whole }).expect_err("it is one byte too long");
+    assert_eq!(why, format!("the document has {} bytes", text.len()));
+    assert!(of(FlagLimits { flags: 1, ..whole }).is_ok());
+    assert_eq!(of(FlagLimits { flags: 0, ..whole }).expect_err("one too many"), "the document has 1 flags");
+    // The document, `flags`, the flag, its state, its variants, one of them, its targeting and what is negated.
+    assert!(of(FlagLimits { values: 8, ..whole }).is_ok());
+    let why = of(FlagLimits { values: 7, ..whole }).expect_err("one too many");
+    assert_eq!(why, "the document is not usable JSON: more than 7 values in one document (`limits.values`)");
+}
+
+#[test]
+fn a_flag_is_cut_off_beyond_so_many_values_and_levels() {
+    // A flag may have a thousand values at least, and twice as many as a rule: itself, its state, its variants and its list are four of them.
+    for (rule_nodes, values) in [(10, 1000), (500, 1000), (501, 1002)] {
+        let limits = FlagLimits { rule_nodes, ..FlagLimits::default() };
+        let flag = |items: usize| json!({"state": "DISABLED", "variants": {"on": vec![0; items]}});
+        let document = |items| json!({"flags": {"f": flag(items)}});
+        let why = format!("the flag is larger than {values} values");
+        assert_eq!(wrong(&document(values - 4), &limits), [""]);
+        assert_eq!(wrong(&document(values - 3), &limits), [&*why]);
+        let mut listed = [flag(values - 5), flag(values - 5), flag(values - 3)];
+        for (flag, key) in listed.iter_mut().zip(["a", "b", "c"]) {
+            flag["key"] = key.into();
+        }
+        assert_eq!(wrong(&json!({ "flags": listed }), &limits), ["", "", &*why], "each has its own share");
+    }
+    let nested = |levels: usize| {
+        let text = format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        json!({"flags": {"f": {"state": "DISABLED", "variants": {"on": serde_json::from_str::<Json>(&text).expect("JSON")}}}})
+    };
+    // Document, flags, flag and variants are four levels, and what stands in the last list is one.
+    assert_eq!(wrong(&nested(116), &FlagLimits::default()), [""]);
+    assert_eq!(
+        wrong(&nested(117), &FlagLimits::default()),
+        ["the flag is nested more than 120 lists and objects deep"]
+    );
+}
+
+#[test]
+fn every_flag_that_is_repeated_is_told_once_for_each_time() {
+    let text = r#"{"flags": {"a": {}, "b": {}, "a": {}, "a": {}}, "other": {"a": 1, "a": 2}}"#;
+    let document =
+        Document::parse("f", text, Format::Json, &FlagLimits::default()).expect("it is a document");
+    let told: Vec<_> = document.warnings.iter().map(|warning| &*warning.key).collect();
+    assert_eq!(told, ["flags.a", "flags.a"]);
+}
+
+#[test]
+fn a_file_is_yaml_by_its_name() {
+    for (name, format) in [
+        ("flags.yaml", Format::Yaml),
+        ("a/flags.YML", Format::Yaml),
+        ("flags.json", Format::Json),
+        ("yaml", Format::Json),
+        ("flags.yaml.txt", Format::Json),
+    ] {
+        assert_eq!(Format::of(Path::new(name)), format, "{name}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_document() {
+    let text = format!("\u{feff}{}", rule(json!({"!": 1})));
+    let document =
+        Document::parse("f", &text, Format::Json, &FlagLimits::default()).expect("it is a document");
+    let flag = document.flags["f"].as_ref().expect("it is good");
+    assert_eq!(flag.place.as_ref().map(|place| place.column), Some(11));
+}
+
+#[test]
+fn yaml_may_say_only_what_json_can_say() {
+    let found = |value: &str| {
+        let text = format!("flags: {{f: {{state: DISABLED, variants: {{on: {value}}}}}}}");
+        Document::parse("f", &text, Format::Yaml, &FlagLimits::default()).map_err(|why| why[0].found.clone())
+    };
+    for value in [".inf", "-.inf", "+.Inf", ".nan", ".NaN"] {
+        assert_eq!(found(value).expect_err(value), format!("the number {value}, which JSON does not have"));
+        assert_eq!(
+            found(&format!("[1, {value}]")).expect_err(value),
+            format!("the number {value}, which JSON does not have")
+        );
+    }
+    for value in ["'.inf'", "\".nan\"", "1", "'<<'", "inf"] {
+        assert!(found(value).is_ok(), "{value}");
+    }
+    let twice = found("1}}, f: {state: DISABLED, variants: {on: .inf").expect_err("two things are wrong");
+    assert_eq!(twice, "the key `f` stands twice");
+}
