@@ -11,7 +11,7 @@ mod told;
 mod written;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -94,10 +94,11 @@ impl Catalog {
     /// Writes down in advance what can be.
     pub fn new(snapshot: Arc<Snapshot>, door: &Door) -> Catalog {
         let flags = &snapshot.flags;
-        let is_shown = |key: &str| match &door.flags {
-            Shown::All => true,
-            Shown::Only(shown) => shown.iter().any(|name| *name.key == *key),
+        let named: Option<HashSet<&str>> = match &door.flags {
+            Shown::All => None,
+            Shown::Only(named) => Some(named.iter().map(|name| &*name.key).collect()),
         };
+        let is_shown = |key: &str| named.as_ref().is_none_or(|named| named.contains(key));
         let shown = flags.select(&Selector::All).filter(|(_, flag)| is_shown(&flag.key));
         let mut written = Written::default();
         let entries: Vec<Entry> = shown
