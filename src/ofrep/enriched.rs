@@ -206,7 +206,8 @@ mod tests {
             assert_eq!(context.attribute(Slot(slot(path) as u32)), value, "{path}, remembered");
             match value {
                 Value::Null => Json::Null,
-                value => value.text().into(),
+                Value::Text(text) => text.into(),
+                value => format!("{value:?}").into(),
             }
         });
         (values.collect(), context.whole())

@@ -258,12 +258,7 @@ impl ShadowCells {
 }
 
 impl FlagCells {
-    fn named(
-        counters: &Bounded<3>,
-        limits: &Bounded<2>,
-        snapshot: &Snapshot,
-        flag: &NamedFlag,
-    ) -> FlagCells {
+    fn named(counters: &Bounded<3>, limits: &Bounded<2>, snapshot: &Snapshot, flag: &NamedFlag) -> FlagCells {
         FlagCells::of(counters, limits, &flag.key, flag.of(&snapshot.flags))
     }
 
