@@ -62,7 +62,7 @@ fn context(attributes: Value) -> String {
 fn every_question_has_its_status() {
     let gateway = gateway(&format!("{SHOWN}, max_body: 1KiB, rate: off"));
     let long = context(json!({"a": "a".repeat(1024)}));
-    let deep = format!("{{\"context\": {}1{}}}", "{\"a\":".repeat(400), "}".repeat(400));
+    let deep = format!("{{\"context\": {}1{}}}", "{\"a\":".repeat(150), "}".repeat(150));
     let table = [
         (
             one("v"),
@@ -317,7 +317,7 @@ fn what_was_asked_is_counted_and_logged() {
 
 #[test]
 fn the_configuration_is_checked_and_explained() {
-    let setup = Setup::new(&(shopless() + &routes("flags: [v, collour]"))).flags(documents());
+    let setup = Setup::new(&(shopless() + &routes("flags: [v, colour, collour]"))).flags(documents());
     let checked = setup.command(&["check"]);
     assert!(checked.output().contains("no source defines the flag `collour`"), "{}", checked.output());
     assert!(checked.output().contains("did you mean `colour`?"), "{}", checked.output());

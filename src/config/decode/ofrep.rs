@@ -123,19 +123,31 @@ fn fits(item: &Item<'_>, decoder: &mut Decoder<'_>, matches: &RouteMatch) {
 }
 
 fn flags(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Shown> {
-    let item = item.form();
-    match item.is {
-        Type::List(_) => flag_names(&item, decoder).map(Shown::Only),
-        _ => choice(&item, decoder, [("all", ())]).map(|()| Shown::All),
+    let form = item.form();
+    if let Type::List(_) = form.is {
+        return flag_names(&form, decoder).map(Shown::Only);
     }
+    let fix = || format!("write `[{}]`", form.node.text());
+    is_word(item, decoder, "all", as_written(item).then(fix)).then_some(Shown::All)
+}
+
+/// Whether it is the one word that may stand in place of more; anything else is reported.
+fn is_word(item: &Item<'_>, decoder: &mut Decoder<'_>, word: &str, fix: Option<String>) -> bool {
+    let Some(written) = text(item, decoder) else { return false };
+    let is_word = &*written == word;
+    if !is_word {
+        let problem = item.problem(format!("{} is no value of `{}`", shown(item), item.key));
+        decoder.report(Problem { fix, ..problem.with_expected(item.is.describe()) });
+    }
+    is_word
 }
 
 fn rate(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Option<Rate>> {
-    let item = item.form();
-    if !matches!(item.is, Type::Object(_)) {
-        return choice(&item, decoder, [("off", None)]);
+    let form = item.form();
+    if !matches!(form.is, Type::Object(_)) {
+        return is_word(item, decoder, "off", None).then_some(None);
     }
-    let mut fields = decoder.fields(&item)?;
+    let mut fields = decoder.fields(&form)?;
     let per_second = fields.get("per_second", decoder, integer::<u32>);
     let burst = fields.get("burst", decoder, integer::<u32>);
     // The table's bounds begin at 1.
@@ -153,7 +165,7 @@ fn origin(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<HeaderValue> {
             let fix = "name each origin: what anyone's page may read, anyone learns of its visitors";
             return bad(item, decoder, Some(fix.into()));
         }
-        "" if is_host(rest) && as_written(item) => {
+        "" if is_host(rest) && rest != "null" && as_written(item) => {
             return bad(item, decoder, Some(format!("write `https://{rest}`")));
         }
         _ => return bad(item, decoder, None),
