@@ -33,13 +33,11 @@ impl Basis {
         let mut hash = self.0.clone();
         hash.update((resolved.len() as u64).to_le_bytes());
         for (at, resolution) in resolved {
-            let mut picked = [0; 16];
-            picked[..8].copy_from_slice(&(*at as u64).to_le_bytes());
-            let variant = resolution.variant.map_or(u32::MAX, |variant| variant.0);
-            picked[8..12].copy_from_slice(&variant.to_le_bytes());
-            picked[12] = resolution.reason as u8;
-            picked[13] = resolution.error.map_or(0, number);
-            hash.update(picked);
+            // There are no more flags than a FlagId can tell apart.
+            let [a, b, c, d] = (*at as u32).to_le_bytes();
+            let [e, f, g, h] = resolution.variant.map_or(u32::MAX, |variant| variant.0).to_le_bytes();
+            let why = resolution.error.map_or(resolution.reason as u8, number);
+            hash.update([a, b, c, d, e, f, g, h, why]);
         }
         hash.update(rest);
         let digest: [u8; 32] = hash.finalize().into();
@@ -69,17 +67,17 @@ impl Tag {
     }
 }
 
-/// Each error that has a text of its own has a number of its own.
+/// Each error that has a text of its own has a number of its own, and none that of a reason.
 fn number(error: ErrorCode) -> u8 {
     match error {
-        ErrorCode::FlagNotFound => 1,
-        ErrorCode::ParseError => 2,
-        ErrorCode::TypeMismatch => 3,
-        ErrorCode::TargetingKeyMissing => 4,
-        ErrorCode::InvalidContext => 5,
-        ErrorCode::General => 6,
-        ErrorCode::OverLimit(Limit::Steps) => 7,
-        ErrorCode::OverLimit(Limit::Bytes) => 8,
+        ErrorCode::FlagNotFound => 101,
+        ErrorCode::ParseError => 102,
+        ErrorCode::TypeMismatch => 103,
+        ErrorCode::TargetingKeyMissing => 104,
+        ErrorCode::InvalidContext => 105,
+        ErrorCode::General => 106,
+        ErrorCode::OverLimit(Limit::Steps) => 107,
+        ErrorCode::OverLimit(Limit::Bytes) => 108,
     }
 }
 
