@@ -61,6 +61,10 @@ bench-shadow: setup-run ## Measure what shadows cost a client and the CPU, besid
 bench-kill: setup-run ## Measure how soon a kill is true on every worker, under load
 	$(CARGO) bench --locked --bench kill
 
+.PHONY: hostile
+hostile: setup-run ## Measure how long the worst of 10,000 hostile documents holds an evaluation up: at most 10 ms
+	$(CARGO) bench --locked --bench hostile
+
 .PHONY: release
 release: setup-run ## Build target/release/flagway: fat LTO, one codegen unit, minutes
 	$(CARGO) build --locked --release

@@ -10,6 +10,8 @@ pub mod document;
 mod eval;
 mod evaluators;
 mod fault;
+pub mod flag_map;
+pub mod identity;
 pub mod json_context;
 mod locate;
 mod meter;
@@ -28,12 +30,17 @@ mod yaml;
 
 pub use definition::{Definition, Entry, FlagState};
 pub use document::{Document, Format};
+pub use flag_map::{FlagMap, Stated};
+pub use identity::Identity;
 pub use json_context::JsonContext;
 pub use number::Number;
 pub use resolution::{ErrorCode, Limit, Reason, Resolution};
 pub use selector::Selector;
 pub use set::{Flag, FlagSet, Reads, Step};
 pub use value::Value;
+
+/// What is known of flags.
+pub type Definitions = FlagMap<Entry>;
 
 /// Index of a flag in its [`FlagSet`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,11 +56,18 @@ pub struct Slot(pub u32);
 
 /// What a rule can see of the world. Implementations answer lazily: an attribute that no rule reads costs nothing.
 pub trait Context {
-    /// The targeting key, if there is one; an empty one can be read, and is no unit of a split.
+    /// The targeting key, if there is one; never empty.
     fn targeting_key(&self) -> Option<&str>;
 
     /// The attribute at a slot; `Value::Null` when absent. `targetingKey` and `$flagd.*` never come here.
     fn attribute(&self, slot: Slot) -> Value<'_>;
+
+    /// Bytes that are looked through to find the attribute at a slot, or any computed one; 0 where it is found at once. It counts for the
+    /// steps of an evaluation.
+    fn search(&self, slot: Option<Slot>) -> usize {
+        let _ = slot;
+        0
+    }
 
     /// An attribute whose path is known only while the rule runs (`{"var": {"cat": [..]}}`). Slow path.
     fn computed(&self, path: &str) -> Value<'_>;

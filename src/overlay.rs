@@ -10,6 +10,7 @@ pub mod diff;
 pub mod entry;
 #[cfg(test)]
 mod fixture;
+mod reach;
 pub mod refusal;
 pub mod share;
 mod weight;
@@ -17,7 +18,6 @@ mod weight;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -29,10 +29,7 @@ pub use refusal::{Refusal, Why};
 pub use share::{Share, shares};
 
 use crate::config::{FlagLimits, Problem, ProblemKind};
-use crate::flag;
-
-/// Flags by key, as all sources together say them.
-pub type Definitions = BTreeMap<Arc<str>, flag::Entry>;
+use crate::flag::{self, Definitions, Stated};
 
 /// All entries; at most one of each kind a flag. Its JSON is the list of them.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -116,16 +113,39 @@ impl Overlay {
         let mut problems = Vec::new();
         for entries in self.entries.chunk_by(|one, next| one.flag() == next.flag()) {
             let Some(flag) = entries.first().map(Entry::flag) else { continue };
-            let (running, found) = self.apply_to(flag, definitions.get(flag), limits);
+            let (running, found) = self.apply_to_key(flag, definitions.of(flag), limits);
             problems.extend(found);
-            if let Some(running) = running {
-                definitions.insert(flag.clone(), running);
-            }
+            definitions.replace(flag, running);
         }
         (definitions, problems)
     }
 
-    /// The same for one flag; none: it neither is nor becomes one.
+    /// The same for all flags of one key: its entries are those of the flag that counts, and a kill reaches the others, too.
+    pub fn apply_to_key(
+        &self,
+        flag: &str,
+        stated: &[Stated<flag::Entry>],
+        limits: &FlagLimits,
+    ) -> (Vec<Stated<flag::Entry>>, Vec<Problem>) {
+        let (counts, others) = stated.split_last().map_or((None, stated), |(last, rest)| (Some(last), rest));
+        let (running, mut problems) = self.apply_to(flag, counts.map(|stated| &stated.flag), limits);
+        let (mut all, unreached) = self.reach(flag, others);
+        problems.extend(unreached);
+        if let Some(running) = running {
+            let identity = match (&running, counts) {
+                // What was set by hand may stand in another set than what it was.
+                (flag::Entry::Good(definition), _) => definition.identity(),
+                (flag::Entry::Broken(_), Some(counts)) => counts.identity.clone(),
+                (flag::Entry::Broken(_), None) => flag.into(),
+            };
+            all.retain(|other| other.identity != identity);
+            let source = counts.map(|counts| counts.source.clone()).unwrap_or_default();
+            all.push(Stated { identity, source, flag: running });
+        }
+        (all, problems)
+    }
+
+    /// The same for the flag that counts for a key; none: it neither is nor becomes one.
     pub fn apply_to(
         &self,
         flag: &str,

@@ -15,23 +15,21 @@ pub mod shadow;
 pub mod version;
 pub mod wire;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::{Config, Problem};
 use crate::context::Readers;
-use crate::flag::{Entry, Flag, FlagSet, Slot};
+use crate::flag::{Flag, FlagSet, Slot};
 use crate::route::{RouteId, Table};
 
+pub use crate::flag::Definitions;
 pub use named::NamedFlag;
 pub use naming::Unusable;
 pub use plan::{ForwardPlan, Plan};
 pub use revision::Revision;
 pub use shadow::ShadowPlan;
 pub use version::VersionPlan;
-
-/// Flags after merging all sources, by key.
-pub type Definitions = BTreeMap<Arc<str>, Entry>;
 
 /// All that a decision depends on; immutable.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ use super::status::StatusView;
 use super::view::{FlagView, SnapshotView};
 use super::writes::audited;
 use super::{overlay, shadows, writes};
+use crate::flag::{Flag, FlagId};
 use crate::gateway::live::Published;
 use crate::source::{Hand, Status};
 
@@ -64,7 +65,9 @@ async fn flags(State(api): State<Api>) -> Json<serde_json::Value> {
     let (live, overlay) = (api.live.load_full(), api.hand.overlay());
     let snapshot = &live.snapshot;
     let view = |(id, flag)| FlagView::new(snapshot, &overlay, id, flag);
-    let flags: Vec<FlagView> = snapshot.flags.iter().map(view).collect();
+    // One a key: whoever operates by hand knows flags by it.
+    let counts = |(id, flag): &(FlagId, &Flag)| snapshot.flags.find(&flag.key) == Some(*id);
+    let flags: Vec<FlagView> = snapshot.flags.iter().filter(counts).map(view).collect();
     Json(serde_json::json!({"revision": snapshot.revision.as_str(), "flags": flags}))
 }
 

@@ -16,6 +16,7 @@ use crate::context::visitor::set_cookie;
 use crate::context::{KeyRules, RequestContext, RequestFacts, Scheme};
 use crate::decide::headers::{Attempt, decision_headers};
 use crate::decide::{Decision, Resolved, decide, request_context, targeting_key};
+use crate::flag::ErrorCode;
 use crate::flag::set::Step;
 use crate::route::RouteId;
 use crate::snapshot::caching::CachePlan;
@@ -107,6 +108,8 @@ pub struct ExplainedFlag {
     pub reason: String,
     /// `PARSE_ERROR`
     pub error: Option<String>,
+    /// The limit that the evaluation went over: `steps` or `bytes`.
+    pub limit: Option<String>,
     /// What was evaluated, in order.
     pub steps: Vec<ExplainedStep>,
     /// What would have to change for another variant.
@@ -265,6 +268,7 @@ impl Explainer<'_> {
             value: variant.and_then(|(flag, variant)| flag.value(variant)).cloned(),
             reason: resolved.reason.as_str().to_owned(),
             error: resolved.error.map(|error| error.as_str().to_owned()),
+            limit: resolved.error.and_then(ErrorCode::limit).map(|limit| limit.as_str().to_owned()),
             otherwise: change::otherwise(flag, resolved, &steps, key),
             steps: steps
                 .into_iter()

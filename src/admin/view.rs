@@ -156,6 +156,9 @@ pub struct FlagView {
     pub routes: Vec<String>,
     /// The file it comes from.
     pub source: Option<String>,
+    /// Its `flagSetId`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flag_set: Option<String>,
     /// What was done to it by hand, in the order in which it applies.
     pub entries: Vec<Entry>,
 }
@@ -189,6 +192,7 @@ impl FlagView {
             source: definition
                 .and_then(|definition| definition.place.as_ref())
                 .map(|place| place.file.to_string()),
+            flag_set: flag.set_id().map(str::to_owned),
             entries: overlay.of(&flag.key).to_vec(),
         }
     }
@@ -209,8 +213,20 @@ pub struct FlagDetail {
     pub etag: String,
     /// What its rule can read.
     pub reads: ReadsView,
+    /// Flags of this key in other flag sets: no route asks them, and of what is done by hand only a kill reaches them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherFlag>,
     /// What is wrong with it, as far as is known now.
     pub problems: Vec<ProblemView>,
+}
+
+/// A flag that does not count for its key.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OtherFlag {
+    /// Its `flagSetId`; none: it stands in no set.
+    pub flag_set: Option<String>,
+    /// What runs; none: it never was good.
+    pub definition: Option<Value>,
 }
 
 /// What a flag's rule can read on any branch.
@@ -243,10 +259,16 @@ impl FlagDetail {
         };
         let definition = flag.definition.as_deref().map(sorted);
         let source = hand.source(&flag.key).as_deref().map(sorted);
+        let others = snapshot.flags.of(&flag.key).filter(|(other, _)| *other != id);
+        let others = others.map(|(_, other)| OtherFlag {
+            flag_set: other.set_id().map(str::to_owned),
+            definition: other.definition.as_deref().map(sorted),
+        });
         FlagDetail {
             flag: FlagView::new(snapshot, &hand.overlay(), id, flag),
             source_definition: source.filter(|source| definition.as_ref() != Some(source)),
             etag,
+            others: others.collect(),
             definition,
             reads: ReadsView {
                 attributes: flag

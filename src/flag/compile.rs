@@ -118,6 +118,16 @@ impl<'r> Compiler<'r> {
             Json::Array(args) => args.as_slice(),
             one => std::slice::from_ref(one),
         };
+        // What an operator does not look at is checked all the same.
+        let looked_at = match name {
+            "var" | "missing_some" | "in" | "map" | "filter" | "all" | "none" | "some" => 2,
+            "reduce" => 3,
+            "missing" if args.first().is_some_and(Json::is_array) => 1,
+            _ => args.len(),
+        };
+        for (at, arg) in args.iter().enumerate().skip(looked_at) {
+            self.within(Step::Index(at), |this| this.expr(arg, false));
+        }
         match name {
             "var" => self.var(args),
             "missing" => self.missing(args),

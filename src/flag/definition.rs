@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::VariantId;
 use super::compile::{Paths, compile};
 use super::evaluators::Evaluators;
 use super::fault::{Fault, did_you_mean, push_key, quoted};
+use super::identity::FLAG_SET_ID;
 use super::variants::VariantNames;
+use super::{Identity, VariantId};
 use crate::config::{FractionalVersion, Place, Severity};
 
 /// Longest flag key or variant name, in bytes: both become header fields and labels.
@@ -43,7 +44,7 @@ pub enum FlagState {
     Disabled,
 }
 
-/// What is known of a key after merging: a definition, or only that there never was a good one.
+/// What is known of a flag after merging: a definition, or only that there never was a good one.
 #[derive(Debug, Clone)]
 pub enum Entry {
     /// A definition that compiles.
@@ -53,6 +54,12 @@ pub enum Entry {
 }
 
 impl Definition {
+    /// Who it is: its metadata names its flag set.
+    pub fn identity(&self) -> Identity {
+        let set = self.metadata.get(FLAG_SET_ID).and_then(Json::as_str).unwrap_or_default();
+        Identity { set: set.into(), key: self.key.clone() }
+    }
+
     /// The flag as flagd writes it, without its key: what a document has under `flags.<key>`.
     pub fn to_json(&self) -> Json {
         let mut json = Map::new();
@@ -181,6 +188,10 @@ pub fn metadata(json: Option<&Json>, path: &str, faults: &mut Vec<Fault>) -> BTr
         None | Some(Json::Null) => {}
         Some(Json::Object(map)) => {
             for (key, value) in map {
+                if key == FLAG_SET_ID && (value.is_boolean() || value.is_number()) {
+                    let found = format!("a `{FLAG_SET_ID}` that is {}, which names no flag set", kind(value));
+                    faults.push(Fault::warning(member(path, key), found).expected("a string"));
+                }
                 match value {
                     Json::Null => {}
                     Json::Bool(_) | Json::String(_) | Json::Number(_) => {

@@ -3,7 +3,7 @@
 //! One bad flag stops itself alone. The whole document is refused only when nothing of it can be used, or when it is over
 //! a limit that keeps the process safe.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,9 +13,10 @@ use super::compile::Paths;
 use super::definition::{Definition, Reader, kind, member, metadata};
 use super::evaluators::Evaluators;
 use super::fault::{Fault, did_you_mean, push_index, quoted};
+use super::identity::{Identity, flag_set};
 use super::locate::{Lines, Places};
 use super::reading::{self, Reading, Unreadable};
-use super::yaml;
+use super::{FlagMap, Stated, yaml};
 use crate::config::{FlagLimits, Place, Problem, ProblemKind, Severity};
 
 /// JSON or YAML, told by the file's name.
@@ -41,8 +42,8 @@ impl Format {
 /// A parsed document.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// By key; a flag that does not compile is its problems, the first of which says why.
-    pub flags: BTreeMap<Arc<str>, Result<Arc<Definition>, Vec<Problem>>>,
+    /// In its order; a flag that does not compile is its problems, the first of which says why.
+    pub flags: FlagMap<Result<Arc<Definition>, Vec<Problem>>>,
     /// What is wrong without stopping anything (schema violations that flagd tolerates, duplicate keys).
     pub warnings: Vec<Problem>,
 }
@@ -60,7 +61,7 @@ impl Document {
         let source = Source { file: file.into(), text };
         if text.len() > limits.document_bytes {
             let found = format!("the document has {} bytes", text.len());
-            let expected = format!("at most {} (`document_bytes`)", limits.document_bytes);
+            let expected = format!("at most {} (`limits.document`)", limits.document_bytes);
             return Err(vec![problem(
                 ProblemKind::Document,
                 None,
@@ -77,9 +78,8 @@ impl Document {
         let count = root.flags.len();
         if count > limits.flags {
             let fault = Fault::error("flags", format!("the document has {count} flags"));
-            return Err(
-                source.refusal(&reading, fault.expected(format!("at most {} (`flags`)", limits.flags)))
-            );
+            return Err(source
+                .refusal(&reading, fault.expected(format!("at most {} (`limits.flags`)", limits.flags))));
         }
         Ok(source.flags(root, &reading, limits))
     }
@@ -91,6 +91,8 @@ struct Root<'d> {
     flags: Vec<(String, &'d str, &'d Json)>,
     evaluators: Option<&'d Map<String, Json>>,
     metadata: BTreeMap<String, Json>,
+    /// The flag set of all flags that name none.
+    set: &'d str,
     faults: Vec<Fault>,
 }
 
@@ -130,7 +132,7 @@ fn root(json: &Json) -> Result<Root<'_>, Fault> {
         }
     };
     let metadata = metadata(root.get("metadata"), "metadata", &mut faults);
-    Ok(Root { flags, evaluators, metadata, faults })
+    Ok(Root { flags, evaluators, metadata, set: flag_set(root.get("metadata"), ""), faults })
 }
 
 /// A flag of a list. Without a key nobody can tell which flag's last good definition should go on: it stops the document.
@@ -162,34 +164,45 @@ impl Source<'_> {
             metadata: root.metadata,
             paths: Paths::default(),
         };
-        let mut read: BTreeMap<&str, (String, Option<Definition>, Vec<Fault>)> = BTreeMap::new();
-        for (path, key, json) in root.flags {
+        let listed: HashMap<&str, &str> = root
+            .flags
+            .iter()
+            .filter(|(path, ..)| path.ends_with(']'))
+            .map(|(path, key, _)| (&**path, *key))
+            .collect();
+        let mut read: FlagMap<(&str, Option<Definition>, Vec<Fault>)> = FlagMap::default();
+        for (path, key, json) in &root.flags {
             let mut faults = Vec::new();
-            let definition = match reading.oversized.get(&path) {
+            let definition = match reading.oversized.get(path) {
                 Some(over) => {
-                    faults.push(Fault::error(&*path, format!("the flag is {over}")));
+                    faults.push(Fault::error(&**path, format!("the flag is {over}")));
                     None
                 }
-                None => reader.read(key, json, &path, &mut faults),
+                None => reader.read(key, json, path, &mut faults),
             };
             let (errors, mild): (Vec<_>, _) =
                 faults.into_iter().partition(|fault| fault.severity == Severity::Error);
             warnings.extend(mild);
-            if read.contains_key(key) {
+            let set = flag_set(json.get("metadata"), root.set);
+            let identity = Identity { set: set.into(), key: Arc::from(*key) };
+            if read.at(&identity).is_some() {
                 warnings.push(repeated(path.clone(), key));
             }
-            read.insert(key, (path, definition, errors));
+            read.put(Stated { identity, source: Arc::default(), flag: (path, definition, errors) });
         }
+        let paths = read.iter().map(|stated| &stated.flag);
         let paths =
-            read.values().flat_map(|(path, _, errors)| errors.iter().map(|fault| &fault.path).chain([path]));
-        let paths = paths.chain(warnings.iter().map(|fault| &fault.path));
+            paths.flat_map(|(path, _, errors)| errors.iter().map(|fault| &*fault.path).chain([*path]));
+        let paths = paths.chain(warnings.iter().map(|fault| &*fault.path));
         let places = Places::find(&self.file, self.text, reading.tree.as_ref(), paths);
-        let problem = |fault: Fault| problem(ProblemKind::Definition, places.of(&fault.path), fault);
-        let flags = read.into_iter().map(|(key, (path, definition, errors))| match definition {
-            Some(definition) => {
-                (key.into(), Ok(Arc::new(Definition { place: places.of(&path), ..definition })))
-            }
-            None => (key.into(), Err(errors.into_iter().map(problem).collect())),
+        let problem = |fault: Fault| {
+            let place = places.of(&fault.path);
+            let path = by_key(&fault.path, &listed).unwrap_or(fault.path);
+            problem(ProblemKind::Definition, place, Fault { path, ..fault })
+        };
+        let flags = read.into_iter().map(|(identity, (path, definition, errors))| match definition {
+            Some(definition) => (identity, Ok(Arc::new(Definition { place: places.of(path), ..definition }))),
+            None => (identity, Err(errors.into_iter().map(problem).collect())),
         });
         Document { flags: flags.collect(), warnings: warnings.into_iter().map(problem).collect() }
     }
@@ -211,6 +224,12 @@ impl Source<'_> {
         let place = Lines::new(&self.file, self.text).place_by_byte(line, column);
         vec![problem(ProblemKind::Document, Some(place), fault)]
     }
+}
+
+/// A path into a list of flags, with the flag's key in the place of its index: so it is looked for.
+fn by_key(path: &str, listed: &HashMap<&str, &str>) -> Option<String> {
+    let end = path.find(']')? + 1;
+    listed.get(&path[..end]).map(|key| member("flags", key) + &path[end..])
 }
 
 fn repeated(path: String, key: &str) -> Fault {

@@ -173,6 +173,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
             match self.context.attribute(*slot) {
                 text @ Value::Text(_) => {
                     self.meter.step(2)?;
+                    self.meter.search(self.context.search(Some(*slot)))?;
                     let Value::Text(text) = self.meter.given(text)? else { return Ok(false) };
                     self.meter.read(text.len())?;
                     self.meter.step(1)?;
@@ -181,6 +182,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
                 }
                 Value::Null => {
                     self.meter.step(3)?;
+                    self.meter.search(self.context.search(Some(*slot)))?;
                     self.meter.read(wanted.len())?;
                     return Ok(false);
                 }
@@ -212,8 +214,11 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
     /// What a `var` reads; what is in the scope is not copied.
     fn look<'s>(&mut self, lookup: &'e Lookup, scope: Option<&'s Scope<'e>>) -> Result<Cow<'s, Value<'e>>> {
         Ok(Cow::Owned(match lookup {
-            Lookup::Slot(slot) => self.meter.given(self.context.attribute(*slot))?,
-            Lookup::TargetingKey => self.context.targeting_key().into(),
+            Lookup::Slot(slot) => {
+                self.meter.search(self.context.search(Some(*slot)))?;
+                self.meter.given(self.context.attribute(*slot))?
+            }
+            Lookup::TargetingKey => self.targeting_key()?,
             Lookup::FlagKey => self.flag_key.into(),
             Lookup::Timestamp => Number::from(self.context.timestamp()).into(),
             Lookup::Nothing => Value::Null,
@@ -237,11 +242,22 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         self.meter.read(path.len())?;
         Ok(Cow::Owned(match path {
             _ if is_local => return Ok(local(scope, path)),
-            "targetingKey" => self.context.targeting_key().into(),
+            "targetingKey" => self.targeting_key()?,
             "" => Value::at(self.whole(), path),
             _ if path.starts_with("$flagd") => Value::at(self.whole(), path),
-            _ => self.meter.given(self.context.computed(path))?,
+            _ => {
+                self.meter.search(self.context.search(None))?;
+                self.meter.given(self.context.computed(path))?
+            }
         }))
+    }
+
+    /// What is no key to split by can still be read: the empty text, a number.
+    fn targeting_key(&mut self) -> Result<Value<'e>> {
+        match self.context.targeting_key() {
+            Some(key) => Ok(key.into()),
+            None => self.meter.given(self.context.computed("targetingKey")),
+        }
     }
 
     fn whole(&self) -> &'e Json {
@@ -365,10 +381,10 @@ fn local<'s, 'e>(scope: Option<&'s Scope<'e>>, path: &str) -> Cow<'s, Value<'e>>
     match scope {
         Some(Scope::Element(element)) => element.path(path),
         Some(Scope::Pair { current, accumulator }) => {
-            let (first, rest) = path.split_once('.').unwrap_or((path, ""));
-            match first {
-                "current" => current.path(rest),
-                "accumulator" => accumulator.path(rest),
+            let mut parts = path.split('.');
+            match parts.next() {
+                Some("current") => current.parts(parts),
+                Some("accumulator") => accumulator.parts(parts),
                 _ => Cow::Owned(Value::Null),
             }
         }

@@ -6,11 +6,18 @@
 use std::borrow::Cow;
 use std::io;
 
-use super::{Limit, Value};
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
+
+use super::{Limit, Number, Value};
 use crate::config::FlagLimits;
 
 /// Bytes of text that are read for one step.
 const READ: usize = 32;
+
+/// Bytes that a context looks through for one step: it only searches for a few letters.
+const SEARCH: usize = 256;
 
 /// Bytes that an item of a list counts beside its own text.
 const ITEM: usize = 32;
@@ -47,6 +54,11 @@ impl Meter {
     /// So many bytes of text are walked: short ones cost nothing.
     pub fn read(&mut self, bytes: usize) -> Result<()> {
         self.step(bytes / READ)
+    }
+
+    /// So many bytes are looked through for an attribute.
+    pub fn search(&mut self, bytes: usize) -> Result<()> {
+        self.step(bytes / SEARCH)
     }
 
     /// So many bytes are made.
@@ -102,7 +114,7 @@ impl Meter {
             Value::List(list) => self.join(out, list.iter().map(Cow::Borrowed)),
             Value::Object(map) => {
                 let sink = Sink { meter: self, out };
-                serde_json::to_writer(sink, map).map_err(|_| Limit::Bytes)
+                map.serialize(&mut Serializer::with_formatter(sink, Compact)).map_err(|_| Limit::Bytes)
             }
             // Of some twenty digits at most.
             Value::Number(number) => self.append(out, &number.to_string()),
@@ -142,6 +154,15 @@ fn weight(value: &Value) -> usize {
     }
 }
 
+/// Compact JSON with numbers as `cat` writes them.
+struct Compact;
+
+impl Formatter for Compact {
+    fn write_f64<W: ?Sized + io::Write>(&mut self, out: &mut W, float: f64) -> io::Result<()> {
+        write!(out, "{}", Number::from(float))
+    }
+}
+
 /// Where an object is written, byte by byte within the limit.
 struct Sink<'m> {
     meter: &'m mut Meter,
@@ -174,8 +195,14 @@ mod tests {
     #[test]
     fn a_limit_is_reached_and_never_passed() {
         let mut meter = meter(3, 5);
-        assert_eq!((meter.step(2), meter.step(2), meter.step(1), meter.step(1)), (Ok(()), Err(Limit::Steps), Ok(()), Err(Limit::Steps)));
-        assert_eq!((meter.make(6), meter.make(5), meter.make(1)), (Err(Limit::Bytes), Ok(()), Err(Limit::Bytes)));
+        assert_eq!(
+            (meter.step(2), meter.step(2), meter.step(1), meter.step(1)),
+            (Ok(()), Err(Limit::Steps), Ok(()), Err(Limit::Steps))
+        );
+        assert_eq!(
+            (meter.make(6), meter.make(5), meter.make(1)),
+            (Err(Limit::Bytes), Ok(()), Err(Limit::Bytes))
+        );
         assert_eq!((meter.read(READ - 1), meter.read(READ)), (Ok(()), Err(Limit::Steps)));
     }
 

@@ -74,8 +74,12 @@ struct State {
 enum Place {
     Root,
     Flags,
+    Flag,
     Inside,
 }
+
+/// The members that say who a flag is: they are read of one that is cut off, too.
+const WHO: [&str; 2] = ["key", "metadata"];
 
 struct Seed<'s> {
     state: &'s mut State,
@@ -145,10 +149,18 @@ impl<'de> Visitor<'de> for Seed<'_> {
         while let Some(key) = access.next_key::<String>()? {
             let value = match self.place {
                 Place::Root if key == "flags" => access.next_value_seed(self.child(Place::Flags))?,
-                Place::Root | Place::Inside => access.next_value_seed(self.child(Place::Inside))?,
+                Place::Flag if WHO.contains(&&*key) => {
+                    let left = std::mem::replace(&mut self.state.left_in_flag, self.state.flag_values);
+                    let value = access.next_value_seed(self.child(Place::Inside))?;
+                    self.state.left_in_flag = left;
+                    value
+                }
+                Place::Root | Place::Flag | Place::Inside => {
+                    access.next_value_seed(self.child(Place::Inside))?
+                }
                 Place::Flags => {
                     self.begin_flag();
-                    let value = access.next_value_seed(self.child(Place::Inside))?;
+                    let value = access.next_value_seed(self.child(Place::Flag))?;
                     self.end_flag(|path| push_key(path, &key));
                     if map.contains_key(&key) {
                         self.state.repeated.push(key.clone());
@@ -168,7 +180,8 @@ impl<'de> Visitor<'de> for Seed<'_> {
             if flags {
                 self.begin_flag();
             }
-            let item = access.next_element_seed(self.child(Place::Inside))?;
+            let item =
+                access.next_element_seed(self.child(if flags { Place::Flag } else { Place::Inside }))?;
             if flags {
                 self.end_flag(|path| push_index(path, list.len()));
             }

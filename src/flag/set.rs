@@ -1,7 +1,6 @@
-//! All flags of a snapshot, compiled, found by key or index.
+//! All flags of a snapshot, compiled, found by key, selector or index.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::compile::{Compiled, Paths, compile};
@@ -11,15 +10,18 @@ use super::rule::{Answer, Expr};
 use super::trace::{Recorder, Witness};
 use super::variants::VariantNames;
 use super::{
-    Context, Definition, Entry, ErrorCode, FlagId, FlagState, Reason, Resolution, Selector, Slot, VariantId,
+    Context, Definition, Definitions, Entry, ErrorCode, FlagId, FlagState, Reason, Resolution, Selector,
+    Slot, Stated, VariantId,
 };
 use crate::config::{FlagLimits, FractionalVersion, Severity};
 
 /// The compiled flags.
 #[derive(Debug)]
 pub struct FlagSet {
+    /// By key; of one key, the one that counts last.
     flags: Vec<Flag>,
-    by_key: BTreeMap<Arc<str>, FlagId>,
+    /// By flag set, then key.
+    by_set: Box<[FlagId]>,
     paths: Vec<Arc<str>>,
     /// What each evaluation may use.
     meter: Meter,
@@ -30,6 +32,8 @@ pub struct FlagSet {
 pub struct Flag {
     /// Its name.
     pub key: Arc<str>,
+    set: Arc<str>,
+    source: Arc<str>,
     /// None: there never was a good definition.
     pub definition: Option<Arc<Definition>>,
     /// Everything the rule can read on any branch, a static set.
@@ -74,35 +78,42 @@ pub struct Step {
 
 impl FlagSet {
     /// Compiles definitions. It cannot fail: what does not compile never becomes a [`Definition`].
-    pub fn compile(
-        entries: &BTreeMap<Arc<str>, Entry>,
-        fractional: FractionalVersion,
-        limits: &FlagLimits,
-    ) -> FlagSet {
+    pub fn compile(definitions: &Definitions, fractional: FractionalVersion, limits: &FlagLimits) -> FlagSet {
         let mut paths = Paths::default();
-        let flags = entries.iter().map(|(key, entry)| match entry {
-            Entry::Good(definition) => Flag::compile(key, definition, fractional, &mut paths),
-            Entry::Broken(why) => Flag::broken(key, why),
+        let flags = definitions.iter().map(|stated| match &stated.flag {
+            Entry::Good(definition) => Flag::compile(stated, definition, fractional, &mut paths),
+            Entry::Broken(why) => Flag::broken(stated, why),
         });
         let flags: Vec<_> = flags.collect();
-        let by_key =
-            flags.iter().enumerate().map(|(at, flag)| (flag.key.clone(), FlagId(at as u32))).collect();
-        FlagSet { flags, by_key, paths: paths.into_list(), meter: Meter::new(limits) }
+        let mut by_set: Box<[_]> = (0..flags.len()).map(|at| FlagId(at as u32)).collect();
+        by_set.sort_by_key(|id| {
+            let flag: &Flag = &flags[id.0 as usize];
+            (&flag.set, &flag.key)
+        });
+        FlagSet { flags, by_set, paths: paths.into_list(), meter: Meter::new(limits) }
     }
 
-    /// The flag of that key.
+    /// The flag that counts for a key.
     pub fn find(&self, key: &str) -> Option<FlagId> {
-        self.by_key.get(key).copied()
+        self.of(key).next_back().map(|(id, _)| id)
     }
 
-    /// The flag of that key among those that a selector selects.
+    /// The flag that counts for a key among those that a selector selects.
     pub fn find_by(&self, selector: &Selector, key: &str) -> Option<FlagId> {
-        self.find(key).filter(|id| selector.selects(self.get(*id)))
+        self.of(key).rfind(|(_, flag)| selector.selects(flag)).map(|(id, _)| id)
     }
 
     /// The flags that a selector selects, by flag set, then key.
     pub fn select(&self, selector: &Selector) -> impl Iterator<Item = (FlagId, &Flag)> {
-        self.iter().filter(move |(_, flag)| selector.selects(flag))
+        let all = self.by_set.iter().map(|id| (*id, self.get(*id)));
+        all.filter(move |(_, flag)| selector.selects(flag))
+    }
+
+    /// All flags of a key, in different sets; the one that counts last.
+    pub fn of(&self, key: &str) -> impl DoubleEndedIterator<Item = (FlagId, &Flag)> {
+        let start = self.flags.partition_point(|flag| *flag.key < *key);
+        let flags = self.flags[start..].iter().take_while(|flag| *flag.key == *key).count();
+        (start..start + flags).map(|at| (FlagId(at as u32), &self.flags[at]))
     }
 
     /// The flag of an id that this set gave.
@@ -110,7 +121,7 @@ impl FlagSet {
         &self.flags[id.0 as usize]
     }
 
-    /// All flags, by key.
+    /// All flags, by key; of one key, the one that counts last.
     pub fn iter(&self) -> impl Iterator<Item = (FlagId, &Flag)> {
         self.flags.iter().enumerate().map(|(index, flag)| (FlagId(index as u32), flag))
     }
@@ -162,10 +173,14 @@ impl Flag {
         self.definition.as_ref().map_or(&[], |definition| &definition.variants)
     }
 
-    /// The flag set that it belongs to: `flagSetId` of its metadata.
+    /// The flag set that it stands in: `flagSetId` of its metadata, known of one that never was good, too.
     pub fn set_id(&self) -> Option<&str> {
-        let definition = self.definition.as_ref()?;
-        definition.metadata.get("flagSetId")?.as_str().filter(|id| !id.is_empty())
+        Some(&*self.set).filter(|id| !id.is_empty())
+    }
+
+    /// The source that states it, as the configuration names it; empty: it was made by hand.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// The variant of that name.
@@ -184,7 +199,7 @@ impl Flag {
     }
 
     fn compile(
-        key: &Arc<str>,
+        stated: &Stated<Entry>,
         definition: &Arc<Definition>,
         version: FractionalVersion,
         paths: &mut Paths,
@@ -199,15 +214,17 @@ impl Flag {
             (None, _) => (Rule::Settled(None, Reason::Default, None), Reads::default()),
             (Some(targeting), _) => {
                 let Compiled { expr, reads, faults } =
-                    compile(targeting, "targeting", key, &names, version, paths);
+                    compile(targeting, "targeting", &definition.key, &names, version, paths);
                 if let Some(fault) = faults.iter().find(|fault| fault.severity == Severity::Error) {
-                    return Flag::broken(key, &Arc::from(format!("{}: {}", fault.path, fault.found)));
+                    return Flag::broken(stated, &Arc::from(format!("{}: {}", fault.path, fault.found)));
                 }
                 (Rule::Run(expr), reads)
             }
         };
         Flag {
-            key: key.clone(),
+            key: stated.identity.key.clone(),
+            set: stated.identity.set.clone(),
+            source: stated.source.clone(),
             definition: Some(definition.clone()),
             reads,
             broken: None,
@@ -217,9 +234,11 @@ impl Flag {
         }
     }
 
-    fn broken(key: &Arc<str>, why: &Arc<str>) -> Flag {
+    fn broken(stated: &Stated<Entry>, why: &Arc<str>) -> Flag {
         Flag {
-            key: key.clone(),
+            key: stated.identity.key.clone(),
+            set: stated.identity.set.clone(),
+            source: stated.source.clone(),
             definition: None,
             reads: Reads::default(),
             broken: Some(why.clone()),

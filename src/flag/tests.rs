@@ -2,25 +2,31 @@
 
 mod documents;
 mod fractional;
+mod limits;
+mod numbers;
 mod properties;
 mod resolving;
+mod rulings;
 mod semantics;
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod sets;
 
 use serde_json::{Value as Json, json};
 
-use super::{Document, Entry, FlagSet, Format, JsonContext, Resolution, Step};
+use super::{Definitions, Document, Entry, FlagSet, Format, JsonContext, Resolution, Step};
 use crate::config::{FlagLimits, FractionalVersion};
 
 /// A set from a document whose flags are all good.
 fn set(document: &Json, version: FractionalVersion) -> FlagSet {
-    let document = Document::parse("flags.json", &document.to_string(), Format::Json, &FlagLimits::default());
+    limited(document, version, &FlagLimits::default())
+}
+
+/// The same, within limits.
+fn limited(document: &Json, version: FractionalVersion, limits: &FlagLimits) -> FlagSet {
+    let document = Document::parse("flags.json", &document.to_string(), Format::Json, limits);
     let flags = document.expect("the document is good").flags;
-    let entries: BTreeMap<Arc<str>, Entry> =
+    let entries: Definitions =
         flags.into_iter().map(|(key, flag)| (key, Entry::Good(flag.expect("the flag is good")))).collect();
-    FlagSet::compile(&entries, version, &FlagLimits::default())
+    FlagSet::compile(&entries, version, limits)
 }
 
 /// What a flag of a set resolves to.

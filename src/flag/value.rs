@@ -4,6 +4,7 @@
 //! gets false, null or a number that compares with nothing.
 
 use std::borrow::Cow;
+use std::str::Split;
 
 use serde_json::{Map, Value as Json};
 
@@ -32,11 +33,15 @@ pub enum Value<'a> {
 impl<'a> Value<'a> {
     /// What a dotted path names in a JSON value; numbers index lists, the empty path is the value itself.
     pub fn at(json: &'a Json, path: &str) -> Value<'a> {
+        if path.is_empty() { Value::from(json) } else { Value::down(json, path.split('.')) }
+    }
+
+    fn down(json: &'a Json, parts: Split<char>) -> Value<'a> {
         let mut here = json;
-        for part in path.split('.').filter(|_| !path.is_empty()) {
+        for part in parts {
             let next = match here {
                 Json::Object(map) => map.get(part),
-                Json::Array(list) => part.parse::<usize>().ok().and_then(|index| list.get(index)),
+                Json::Array(list) => index(part).and_then(|index| list.get(index)),
                 _ => None,
             };
             let Some(next) = next else { return Value::Null };
@@ -47,21 +52,22 @@ impl<'a> Value<'a> {
 
     /// [`Value::at`], for a value in hand; what lies in it is not copied.
     pub(super) fn path<'s>(&'s self, path: &str) -> Cow<'s, Value<'a>> {
-        let (first, rest) = path.split_once('.').unwrap_or((path, ""));
-        let absent = Cow::Owned(Value::Null);
-        match self {
-            _ if path.is_empty() => Cow::Borrowed(self),
-            Value::Object(map) => map.get(first).map_or(absent, |json| Cow::Owned(Value::at(json, rest))),
-            Value::Array(list) => {
-                let item = first.parse::<usize>().ok().and_then(|index| list.get(index));
-                item.map_or(absent, |json| Cow::Owned(Value::at(json, rest)))
-            }
+        if path.is_empty() { Cow::Borrowed(self) } else { self.parts(path.split('.')) }
+    }
+
+    /// What the parts of a path lead to, one after the other; an empty part is a name, too.
+    pub(super) fn parts<'s>(&'s self, mut parts: Split<char>) -> Cow<'s, Value<'a>> {
+        let Some(first) = parts.next() else { return Cow::Borrowed(self) };
+        let json = match self {
             Value::List(list) => {
-                let item = first.parse::<usize>().ok().and_then(|index| list.get(index));
-                item.map_or(absent, |value| value.path(rest))
+                let item = index(first).and_then(|index| list.get(index));
+                return item.map_or(Cow::Owned(Value::Null), |item| item.parts(parts));
             }
-            _ => absent,
-        }
+            Value::Object(map) => map.get(first),
+            Value::Array(list) => index(first).and_then(|index| list.get(index)),
+            _ => None,
+        };
+        Cow::Owned(json.map_or(Value::Null, |json| Value::down(json, parts)))
     }
 
     /// Number of items, for a list.
@@ -126,6 +132,11 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
+/// The index that a part of a path is: digits alone, without a sign.
+fn index(part: &str) -> Option<usize> {
+    part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok())?
+}
+
 impl<'a> From<&'a Json> for Value<'a> {
     fn from(json: &'a Json) -> Self {
         match json {
@@ -183,8 +194,15 @@ mod tests {
 
     #[test]
     fn values_have_these_numbers() {
-        for (json, number) in [(json!(null), 0), (json!(false), 0), (json!(true), 1), (json!(" 1e3 "), 1000), (json!("\t-7\n"), -7), (json!(2.0), 2)] {
-            assert_eq!(Value::from(&json).number(), Number::from(number), "{json}");
+        for (json, number) in [
+            (json!(null), 0),
+            (json!(false), 0),
+            (json!(true), 1),
+            (json!(" 1e3 "), 1000),
+            (json!("\t-7\n"), -7),
+            (json!(2.0), 2),
+        ] {
+            assert_eq!(Value::from(&json).number(), Number::from(i64::from(number)), "{json}");
         }
         for json in [json!(""), json!(" "), json!("x"), json!([1]), json!([]), json!({})] {
             assert!(Value::from(&json).number().is_none(), "{json}");
@@ -197,7 +215,7 @@ mod tests {
         assert_eq!(Value::at(&json, "a.b.1.c"), Value::from("x"));
         assert_eq!(Value::at(&json, "a.b.0"), Value::from(Number::from(10_i64)));
         assert_eq!(Value::at(&json, ""), Value::from(&json));
-        for path in ["a.b.2", "a.b.length", "a.x", "a.b.1.c.d", "b"] {
+        for path in ["a.b.2", "a.b.length", "a.x", "a.b.1.c.d", "b", "a.b.1.", "a.b.+0"] {
             assert_eq!(Value::at(&json, path), Value::Null, "{path}");
             assert_eq!(*Value::from(&json).path(path), Value::Null, "{path}");
         }

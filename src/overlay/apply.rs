@@ -40,7 +40,7 @@ pub fn apply(
 }
 
 /// Everyone gets the variant, with this value; all that a kill does not concern stays to be seen.
-fn kill(key: &str, variant: &str, value: &Json, below: Option<&Definition>) -> Definition {
+pub(super) fn kill(key: &str, variant: &str, value: &Json, below: Option<&Definition>) -> Definition {
     let mut variants = below.map_or_else(Vec::new, |below| below.variants.clone());
     // They stand in the order of their names.
     let at = variants.binary_search_by(|(name, _)| (**name).cmp(variant));
@@ -220,7 +220,7 @@ mod tests {
             ),
             (
                 json!({"state": "ENABLED", "variants": {"on": "x".repeat(10_000)}}),
-                "the definition of `f` is wrong: the document has 10056 bytes; expected at most 10000 (`document_bytes`)",
+                "the definition of `f` is wrong: the document has 10056 bytes; expected at most 10000 (`limits.document`)",
             ),
         ] {
             let refused = set(json.clone(), Some(&below)).expect_err("it is refused");

@@ -1,19 +1,19 @@
 //! Entries that a source has caught up with: it now says itself what the operator did by hand.
 
-use super::{Applied, Definitions, Kind, Overlay, apply, definition};
+use super::{Applied, Kind, Overlay, apply, definition};
 use crate::config::FlagLimits;
-use crate::flag;
+use crate::flag::{self, Definitions, Stated};
 
 impl Overlay {
-    /// The entries of a flag that the source's change made superfluous: they had an effect on what stood below them, and have none any
+    /// The entries of a key that the sources' change made superfluous: they had an effect on what stood below them, and have none any
     /// more. Without a change there are none, so that a flag may be pinned to what it is.
     ///
     /// Each is judged by what lies below it alone: a weight is not superfluous because a kill covers it.
     pub fn caught_up(
         &self,
         flag: &str,
-        before: Option<&flag::Entry>,
-        after: Option<&flag::Entry>,
+        before: &[Stated<flag::Entry>],
+        after: &[Stated<flag::Entry>],
         limits: &FlagLimits,
     ) -> Vec<Kind> {
         if self.of(flag).is_empty() || same(before, after) {
@@ -34,14 +34,15 @@ impl Overlay {
     ) -> Vec<(&'o str, Vec<Kind>)> {
         let flags = self.entries.chunk_by(|one, next| one.flag() == next.flag());
         let flags = flags.filter_map(|entries| entries.first()).map(|entry| &**entry.flag());
-        let kinds = flags.map(|flag| (flag, self.caught_up(flag, before.get(flag), after.get(flag), limits)));
+        let kinds = flags.map(|flag| (flag, self.caught_up(flag, before.of(flag), after.of(flag), limits)));
         kinds.filter(|(_, kinds)| !kinds.is_empty()).collect()
     }
 
     /// The entries that apply and change nothing. One that does not apply waits for a source that it applies to.
-    fn idle(&self, flag: &str, source: Option<&flag::Entry>, limits: &FlagLimits) -> Vec<Kind> {
+    fn idle(&self, flag: &str, stated: &[Stated<flag::Entry>], limits: &FlagLimits) -> Vec<Kind> {
+        let (counts, others) = stated.split_last().map_or((None, stated), |(last, rest)| (Some(last), rest));
         let mut idle = Vec::new();
-        let mut below = definition(source).cloned();
+        let mut below = definition(counts.map(|stated| &stated.flag)).cloned();
         for entry in self.of(flag) {
             let Ok(Applied { definition, .. }) = apply(entry.change(), flag, below.as_ref(), limits) else {
                 continue;
@@ -51,14 +52,16 @@ impl Overlay {
             }
             below = Some(definition);
         }
+        idle.retain(|kind| *kind != Kind::Kill || !self.holds(flag, others));
         idle
     }
 }
 
-/// Whether a source says the same as before.
-fn same(before: Option<&flag::Entry>, after: Option<&flag::Entry>) -> bool {
-    match (definition(before), definition(after)) {
-        (Some(before), Some(after)) => before.canonical() == after.canonical(),
-        (before, after) => before.is_none() && after.is_none(),
-    }
+/// Whether sources say the same as before.
+fn same(before: &[Stated<flag::Entry>], after: &[Stated<flag::Entry>]) -> bool {
+    let said = |stated: &[Stated<flag::Entry>]| -> Vec<String> {
+        let good = stated.iter().filter_map(|stated| definition(Some(&stated.flag)));
+        good.map(flag::Definition::canonical).collect()
+    };
+    said(before) == said(after)
 }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 use self::changes::{Op, Path, Step, changes};
 use crate::config::tree::{self, Limits};
 use crate::config::{FlagLimits, Problem, ProblemKind};
+use crate::flag::identity::flag_set;
 use crate::flag::{Definition, Document, Format};
 
 /// What would make a document say what runs.
@@ -36,7 +37,8 @@ pub fn patch(
     limits: &FlagLimits,
 ) -> Result<Patch, Vec<Problem>> {
     let document = Document::parse(file, text, format, limits)?;
-    let source = document.flags.get(&running.key).and_then(|flag| flag.as_ref().ok());
+    let identity = running.identity();
+    let source = document.flags.at(&identity).and_then(|flag| flag.as_ref().ok());
     let root = match format {
         Format::Json => serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text)).ok(),
         Format::Yaml => yaml(file, text, limits),
@@ -65,7 +67,7 @@ pub fn patch(
         }
     };
     let read = Document::parse(file, &text, Format::Json, limits)?;
-    match read.flags.get(&running.key) {
+    match read.flags.at(&identity) {
         Some(Ok(said)) if says(said, running) => Ok(patch),
         _ => Err(cannot(format!("`{file}` would not say what runs, even with this flag edited"))),
     }
@@ -92,7 +94,8 @@ fn yaml(file: &str, text: &str, limits: &FlagLimits) -> Option<Json> {
 
 /// What has to change in a document.
 fn ops(root: &Json, source: Option<&Definition>, running: &Definition) -> Vec<Op> {
-    let key = &*running.key;
+    let (key, set) = (&*running.key, running.identity().set);
+    let inherited = flag_set(root.get("metadata"), "");
     let flags = Path::default().to("flags");
     let listed = root["flags"].as_array();
     let wanted = || {
@@ -104,7 +107,12 @@ fn ops(root: &Json, source: Option<&Definition>, running: &Definition) -> Vec<Op
     };
     let path = match listed {
         // The last one counts.
-        Some(flags) => flags.iter().rposition(|flag| flag["key"].as_str() == Some(key)).map(Step::Index),
+        Some(flags) => {
+            let same = |flag: &Json| {
+                flag["key"].as_str() == Some(key) && *flag_set(flag.get("metadata"), inherited) == *set
+            };
+            flags.iter().rposition(same).map(Step::Index)
+        }
         None => root["flags"].get(key).map(|_| Step::Key(key.to_owned())),
     };
     match (path, source) {

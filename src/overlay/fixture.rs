@@ -1,13 +1,11 @@
 //! Flags for the tests of this room.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::Definitions;
 use crate::config::{FlagLimits, FractionalVersion};
-use crate::flag::{self, Definition, Document, FlagSet, Format, JsonContext};
+use crate::flag::{self, Definition, Definitions, Document, FlagSet, Format, JsonContext};
 
 /// An enabled flag with the variants `stable` (the default) and `canary`, overlaid by these members.
 pub fn flag(members: Json) -> Json {
@@ -30,8 +28,8 @@ pub fn ruled(rule: Json) -> Json {
 pub fn definition(key: &str, json: &Json) -> Definition {
     let text = json!({"flags": {key: json}}).to_string();
     let document = Document::parse("flags.json", &text, Format::Json, &FlagLimits::default());
-    let flag = document.expect("it is a document").flags.remove(key).expect("it has the flag");
-    Definition { place: None, ..Definition::clone(&flag.expect("the flag is good")) }
+    let document = document.expect("it is a document");
+    Definition { place: None, ..Definition::clone(document.flags[key].as_ref().expect("the flag is good")) }
 }
 
 /// Definitions of flags by key; null: one that never was good.
@@ -41,7 +39,7 @@ pub fn definitions(flags: &Json) -> Definitions {
             Json::Null => flag::Entry::Broken("no variants".into()),
             json => flag::Entry::Good(Arc::new(definition(key, json))),
         };
-        (Arc::from(key.as_str()), entry)
+        (key.as_str(), entry)
     });
     flags.collect()
 }
@@ -53,8 +51,8 @@ pub fn variants(
     contexts: impl Iterator<Item = Json>,
 ) -> Vec<String> {
     let entry = flag::Entry::Good(Arc::new(definition.clone()));
-    let set =
-        FlagSet::compile(&BTreeMap::from([(definition.key.clone(), entry)]), version, &FlagLimits::default());
+    let definitions = Definitions::from_iter([(definition.identity(), entry)]);
+    let set = FlagSet::compile(&definitions, version, &FlagLimits::default());
     let id = set.find(&definition.key).expect("the set has this flag");
     let given = contexts.map(|attributes| {
         let context = JsonContext { paths: set.paths(), attributes: &attributes, timestamp: 1_800_000_000 };

@@ -2,4 +2,5 @@
 
 mod layers;
 mod patches;
+mod sets;
 mod splits;

@@ -15,7 +15,8 @@ pub struct NamedFlag {
 }
 
 impl NamedFlag {
-    /// Looks a flag up that the configuration names at `key`. One that is missing is pushed onto `problems`, with what happens `until` it is defined.
+    /// Looks a flag up that the configuration names at `key`. One that is missing is pushed onto `problems`, with what happens `until` it is
+    /// defined; so is one whose key does not tell which of several is meant.
     pub(super) fn find(
         name: &FlagName,
         key: String,
@@ -29,11 +30,30 @@ impl NamedFlag {
                 kind: ProblemKind::MissingFlag,
                 severity: Severity::Warning,
                 place: Some(name.place.clone()),
-                key,
+                key: key.clone(),
                 found: format!("no source defines the flag `{}`", name.key),
                 expected: Some(format!("a flag that is defined; until then {until}")),
                 fix: suggest(&name.key, flags.iter().map(|(_, flag)| &*flag.key))
                     .map(|known| format!("did you mean `{known}`?")),
+            });
+        }
+        if flags.of(&name.key).nth(1).is_some() {
+            let all: Vec<_> = flags.of(&name.key).map(|(_, flag)| stands(flag)).collect();
+            problems.push(Problem {
+                kind: ProblemKind::Definition,
+                severity: Severity::Warning,
+                place: Some(name.place.clone()),
+                key,
+                found: format!(
+                    "`{}` is the key of {} flags: {}; the last one counts",
+                    name.key,
+                    all.len(),
+                    all.join(", ")
+                ),
+                expected: Some(
+                    "a key that stands in one flag set, as a route names a flag by its key alone".to_owned(),
+                ),
+                fix: None,
             });
         }
         NamedFlag { key: name.key.clone(), id }
@@ -68,4 +88,14 @@ pub fn named_flags(
 /// Whether a flag's rule can read the targeting key.
 pub(super) fn reads_key(flag: &Flag) -> bool {
     flag.reads.targeting_key || flag.reads.everything
+}
+
+/// Where one of several flags of a key stands.
+fn stands(flag: &Flag) -> String {
+    let set = flag.set_id().map_or("of no flag set".to_owned(), |id| format!("of the flag set {id:?}"));
+    let place = flag.definition.as_ref().and_then(|definition| definition.place.as_ref());
+    match place {
+        Some(place) => format!("{set} ({}:{})", place.file, place.line),
+        None => format!("{set} ({})", flag.source()),
+    }
 }

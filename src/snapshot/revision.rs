@@ -21,9 +21,12 @@ impl Revision {
     /// Hashes what decides.
     pub fn of(config: &Config, definitions: &Definitions) -> Revision {
         let mut hash = Sha256::new();
-        for (key, entry) in definitions {
-            part(&mut hash, key);
-            match entry {
+        // In their order: of one key, which flag counts is part of it.
+        for stated in definitions.iter() {
+            part(&mut hash, &stated.identity.key);
+            part(&mut hash, &stated.identity.set);
+            part(&mut hash, &stated.source);
+            match &stated.flag {
                 Entry::Good(definition) => part(&mut hash, &definition.canonical()),
                 Entry::Broken(_) => part(&mut hash, "broken"),
             }

@@ -27,8 +27,7 @@ pub fn check(path: &Path) -> Result<Checked, Vec<Problem>> {
     let seen = sight::read_settled(path, configuration::LIMIT);
     let config = Arc::new(configuration::parse(path, &seen)?);
     let sources = Kept::all(&config, configuration::folder(path), Vec::new(), None);
-    let snapshot =
-        Arc::new(Snapshot::build(config.clone(), &merge(sources.iter().map(|source| &source.good))));
+    let snapshot = Arc::new(Snapshot::build(config.clone(), &merge(sources.iter().map(Kept::said))));
     let documents = sources.iter().flat_map(|source| &source.problems);
     let mut problems: Vec<_> =
         config.warnings.iter().chain(documents).chain(&snapshot.problems).cloned().collect();

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::hand::SourceDiff;
 use super::standing::{SourceFile, Standing};
-use crate::flag::{Definition, Entry, Format};
+use crate::flag::{Definition, Entry, Format, Stated};
 use crate::overlay::diff::{Patch, patch, unified};
 
 impl Standing {
@@ -15,33 +15,40 @@ impl Standing {
         let (mut none, mut edits) = (Vec::new(), Vec::new());
         edits.resize_with(self.files.len(), Edits::default);
         let entries: Vec<_> = self.overlay.iter().collect();
-        let flags = entries.chunk_by(|one, next| one.flag() == next.flag());
-        for flag in flags.filter_map(|entries| entries.first()).map(|entry| entry.flag()) {
-            let index = self.defining(flag);
-            let done = match (index, self.running(flag)) {
-                // Nothing runs because of an entry.
-                (_, None) => Err("no entry applies, and there is no usable definition".to_owned()),
-                (None, Some(running)) => Err(format!(
-                    "no source defines it; under `flags` of one of them it would be \"{flag}\": {}",
-                    running.to_json()
-                )),
-                (Some(index), Some(running)) => edits[index].add(&self.files[index], &running, self),
+        let keys = entries.chunk_by(|one, next| one.flag() == next.flag());
+        for key in keys.filter_map(|entries| entries.first()).map(|entry| entry.flag()) {
+            let mut refuse = |index: Option<usize>, why| {
+                let file = index.map(|index| self.files[index].name.to_string());
+                none.push(SourceDiff { flag: key.to_string(), file, form: "none".to_owned(), patch: why });
             };
-            if let Err(why) = done {
-                let file = index.map(|index| self.files[index].name.clone());
-                none.push(SourceDiff { flag: flag.to_string(), file, form: "none".to_owned(), patch: why });
+            let stated = self.definitions.of(key);
+            let (running, _) = self.overlay.apply_to_key(key, stated, &self.limits);
+            if !running.last().is_some_and(|counts| matches!(counts.flag, Entry::Good(_))) {
+                // Nothing runs because of an entry.
+                let index = stated.last().and_then(|counts| self.file(&counts.source));
+                refuse(index, "no entry applies, and there is no usable definition".to_owned());
+            }
+            // A kill may have changed flags of other sets, too.
+            for Stated { source, flag, .. } in &running {
+                let Entry::Good(running) = flag else { continue };
+                let index = self.file(source);
+                let done = match index {
+                    Some(index) => edits[index].add(&self.files[index], running, self),
+                    None => Err(format!(
+                        "no source defines it; under `flags` of one of them it would be \"{key}\": {}",
+                        running.to_json()
+                    )),
+                };
+                done.unwrap_or_else(|why| refuse(index, why));
             }
         }
         none.extend(self.files.iter().zip(edits).filter_map(|(file, edits)| edits.diff(file)));
         none
     }
 
-    /// The source whose definition serves: the last good one, as when they are joined.
-    fn defining(&self, flag: &str) -> Option<usize> {
-        let find = |wanted: fn(&Entry) -> bool| {
-            self.files.iter().rposition(|file| file.good.entries().get(flag).is_some_and(wanted))
-        };
-        find(|entry| matches!(entry, Entry::Good(_))).or_else(|| find(|_| true))
+    /// The file of a source.
+    fn file(&self, source: &str) -> Option<usize> {
+        self.files.iter().position(|file| *file.name == *source)
     }
 }
 
@@ -83,7 +90,7 @@ impl Edits {
             _ => ("json-patch", serde_json::to_string_pretty(&self.operations).unwrap_or_default()),
         };
         let flag = self.flags.join(", ");
-        Some(SourceDiff { flag, file: Some(file.name.clone()), form: form.to_owned(), patch })
+        Some(SourceDiff { flag, file: Some(file.name.to_string()), form: form.to_owned(), patch })
     }
 }
 
@@ -116,27 +123,27 @@ flags:
 
     /// What stands of these files, below entries that have these members.
     fn standing(files: &[(&str, &str)], entries: Json) -> Standing {
-        let files: Vec<_> = files.iter().map(|(name, text)| file(name, text)).collect();
+        let (files, said): (Vec<_>, Vec<_>) = files.iter().map(|(name, text)| file(name, text)).unzip();
         let entries = entries.as_array().unwrap().iter().map(|members| {
             let mut entry = json!({"by": "ann", "at": "2026-12-03T10:00:00Z"});
             entry.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
             serde_json::from_value(entry).unwrap()
         });
         Standing {
-            definitions: Arc::new(merge(files.iter().map(|file| &file.good))),
+            definitions: Arc::new(merge(files.iter().map(|file| &file.name).zip(&said))),
             overlay: Arc::new(Overlay::from(entries.collect::<Vec<_>>())),
             limits: FlagLimits::default(),
             files,
         }
     }
 
-    fn file(name: &str, text: &str) -> SourceFile {
+    fn file(name: &str, text: &str) -> (SourceFile, LastGood) {
         let mut good = LastGood::default();
         let document = Document::parse(name, text, Format::of(name.as_ref()), &FlagLimits::default());
         if let Ok(document) = document {
             good.take(&document, true).unwrap();
         }
-        SourceFile { name: name.to_owned(), path: name.into(), text: Ok(Text::new(text.to_owned())), good }
+        (SourceFile { name: name.into(), path: name.into(), text: Ok(Text::new(text.to_owned())) }, good)
     }
 
     fn kill(flag: &str, variant: &str, value: u32) -> Json {

@@ -10,14 +10,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::SystemTime;
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::last_good::LastGood;
 use super::sight;
 use super::whole_file;
 use crate::config::{FlagLimits, Source};
-use crate::flag::{Document, Entry, Format};
-use crate::snapshot::Definitions;
+use crate::flag::{Definitions, Document, Entry, Format};
 
 /// References are put in when definitions are kept: they may be longer than the document they came from.
 const GROWTH: usize = 4;
@@ -106,14 +106,17 @@ fn run(inbox: &Receiver<(PathBuf, LastGood)>) {
     }
 }
 
-/// The good definitions as a document in flagd's format.
+/// The good definitions as a document in flagd's format, a list: of equal keys in different flag sets the one that counts is the last.
 fn text(definitions: &Definitions) -> String {
-    let good = definitions.iter().filter_map(|(key, entry)| match entry {
-        Entry::Good(definition) => Some((key.to_string(), definition.to_json())),
+    let good = definitions.iter().filter_map(|stated| match &stated.flag {
+        Entry::Good(definition) => Some((&definition.key, definition.to_json())),
         Entry::Broken(_) => None,
     });
-    let flags: serde_json::Map<_, _> = good.collect();
-    serde_json::json!({ "flags": flags }).to_string()
+    let flags = good.map(|(key, mut flag)| {
+        flag["key"] = (&**key).into();
+        flag
+    });
+    json!({ "flags": flags.collect::<Vec<_>>() }).to_string()
 }
 
 #[cfg(test)]
@@ -137,7 +140,7 @@ mod tests {
     }
 
     fn canonical(good: &LastGood) -> Vec<String> {
-        let texts = good.entries().values().filter_map(|entry| match entry {
+        let texts = good.entries().iter().filter_map(|stated| match &stated.flag {
             Entry::Good(definition) => Some(definition.canonical()),
             Entry::Broken(_) => None,
         });

@@ -75,7 +75,7 @@ impl Keeper {
         let config = Arc::new(configuration::parse(path, &seen)?);
         let disk = config.state_dir.as_deref().map(Disk::open);
         let sources = Kept::all(&config, configuration::folder(path), Vec::new(), disk.as_ref());
-        let definitions = Arc::new(merge(sources.iter().map(|source| &source.good)));
+        let definitions = Arc::new(merge(sources.iter().map(Kept::said)));
         let book = Book::open(config.state_dir.as_deref()).map_err(|error| {
             let found = format!("what operators did by hand cannot be kept, not even in memory: {error}");
             vec![Problem::error(ProblemKind::Overlay, "state_dir", found)]
@@ -254,7 +254,7 @@ impl Keeper {
 
     /// Joins what the sources say now and publishes what came of it, if it differs from what serves.
     fn rebuild(&mut self, publish: &impl Fn(Arc<Snapshot>)) -> bool {
-        let definitions = Arc::new(merge(self.sources.iter().map(|source| &source.good)));
+        let definitions = Arc::new(merge(self.sources.iter().map(Kept::said)));
         let before = std::mem::replace(&mut self.definitions, definitions);
         let snapshot = self.catch_up(&before);
         // What the overlay hides is kept, too.

@@ -1,6 +1,7 @@
 //! One source as it is kept: what it said last, what of that serves, and what is wrong with it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::disk::Disk;
@@ -20,8 +21,8 @@ pub struct Kept {
     pub problems: Vec<Problem>,
     /// What was taken last, usable or not.
     seen: Sight,
-    /// For status and messages: `file:flags.json`.
-    name: String,
+    /// As the configuration names it: `flags.json`.
+    name: Arc<str>,
     state: SourceState,
     fresh: Option<SystemTime>,
 }
@@ -42,7 +43,7 @@ impl Kept {
         let kept = disk.and_then(|disk| disk.load(source, &flags.limits));
         let (good, fresh) = kept.map_or_else(Default::default, |(good, written)| (good, Some(written)));
         let state = if fresh.is_some() { SourceState::Stale } else { SourceState::Missing };
-        let name = format!("file:{}", path.strip_prefix(folder).unwrap_or(path).display());
+        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into();
         let seen = sight::read_settled(path, flags.limits.document_bytes);
         let mut kept = Kept {
             source: source.clone(),
@@ -111,18 +112,27 @@ impl Kept {
 
     pub fn status(&self) -> SourceStatus {
         SourceStatus {
-            name: self.name.clone(),
+            name: format!("file:{}", self.name),
             state: self.state,
             fresh: self.fresh,
             flags: self.good.entries().len(),
         }
     }
 
+    /// For [`super::last_good::merge`].
+    pub fn said(&self) -> (&Arc<str>, &LastGood) {
+        (&self.name, &self.good)
+    }
+
+    /// What the disk had kept, once, for the same.
+    pub fn take_found(&mut self) -> (&Arc<str>, LastGood) {
+        (&self.name, std::mem::take(&mut self.found))
+    }
+
     /// As those see it who do not own it.
     pub fn file(&self) -> SourceFile {
         let Source::File(path) = &self.source;
-        let name = self.name.strip_prefix("file:").unwrap_or(&self.name).to_owned();
-        SourceFile { name, path: path.clone(), text: self.seen.clone(), good: self.good.clone() }
+        SourceFile { name: self.name.clone(), path: path.clone(), text: self.seen.clone() }
     }
 
     /// The problems beside which, or for which, the last sight was taken or refused.

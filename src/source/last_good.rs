@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::flag::{Document, Entry};
-use crate::snapshot::Definitions;
+use crate::flag::{Definitions, Document, Entry, Stated};
 
 /// What a source says, where it said something usable last. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -18,8 +17,8 @@ impl LastGood {
     ///
     /// From some usable flags to none is refused unless `allow_empty`: `Err` is how many would have gone.
     pub fn take(&mut self, document: &Document, allow_empty: bool) -> Result<(), usize> {
-        let entries = document.flags.iter().map(|(key, flag)| {
-            let entry = match (flag, self.entries.get(key)) {
+        let entries = document.flags.iter().map(|Stated { identity, flag, .. }| {
+            let entry = match (flag, self.entries.at(identity)) {
                 (Ok(definition), _) => Entry::Good(definition.clone()),
                 (Err(_), Some(Entry::Good(before))) => Entry::Good(before.clone()),
                 (Err(problems), _) => {
@@ -27,7 +26,7 @@ impl LastGood {
                     Entry::Broken(Arc::from(why))
                 }
             };
-            (key.clone(), entry)
+            (identity.clone(), entry)
         });
         let next = LastGood { entries: Arc::new(entries.collect()) };
         let (before, after) = (self.good(), next.good());
@@ -45,46 +44,47 @@ impl LastGood {
 
     /// Flags with a usable definition.
     pub fn good(&self) -> usize {
-        self.entries.values().filter(|entry| matches!(entry, Entry::Good(_))).count()
+        self.entries.iter().filter(|stated| is_good(stated)).count()
     }
 }
 
-/// Joins sources: later ones win, key by key; but a flag that never was good hides no good one.
-pub fn merge<'a>(sources: impl Iterator<Item = &'a LastGood>) -> Definitions {
-    let mut merged = Definitions::new();
-    for source in sources {
-        for (key, entry) in source.entries.iter() {
-            if matches!(entry, Entry::Good(_)) || !matches!(merged.get(key), Some(Entry::Good(_))) {
-                merged.insert(key.clone(), entry.clone());
-            }
-        }
-    }
-    merged
+/// Joins sources, each with its name: later ones win, flag by flag, and within one what stands later. But a flag that never was good hides no
+/// good one, neither of its own flag set nor of another.
+pub fn merge<'a>(sources: impl Iterator<Item = (&'a Arc<str>, &'a LastGood)>) -> Definitions {
+    let stated = sources.flat_map(|(name, good)| {
+        good.entries.iter().map(|stated| Stated { source: name.clone(), ..stated.clone() })
+    });
+    let (good, broken): (Vec<_>, Vec<_>) = stated.partition(is_good);
+    broken.into_iter().chain(good).collect()
+}
+
+fn is_good(stated: &Stated<Entry>) -> bool {
+    matches!(stated.flag, Entry::Good(_))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{Problem, ProblemKind};
-    use crate::flag::{Definition, FlagState};
+    use crate::flag::{Definition, FlagMap, FlagState, Identity};
     use std::collections::BTreeMap;
 
-    /// `a1 b! c2`: flag a with the value 1, a b that does not compile, c with the value 2.
+    /// `a1 b! x.c2`: flag a with the value 1, a b that does not compile, c of the flag set x with the value 2.
     fn document(text: &str) -> Document {
         let flags = text.split_whitespace().map(|flag| {
+            let (set, flag) = flag.split_once('.').unwrap_or(("", flag));
             let (key, value) = flag.split_at(1);
-            let key: Arc<str> = key.into();
-            (
-                key.clone(),
-                if value == "!" { Err(vec![wrong(&key)]) } else { Ok(Arc::new(definition(&key, value))) },
-            )
+            let identity = Identity { set: set.into(), ..key.into() };
+            let flag =
+                if value == "!" { Err(vec![wrong(key)]) } else { Ok(definition(&identity, value).into()) };
+            (identity, flag)
         });
         Document { flags: flags.collect(), warnings: Vec::new() }
     }
 
-    fn definition(key: &Arc<str>, value: &str) -> Definition {
+    fn definition(identity: &Identity, value: &str) -> Definition {
         Definition {
-            key: key.clone(),
+            key: identity.key.clone(),
             state: FlagState::Enabled,
             variants: vec![("v".into(), value.into())],
             default_variant: None,
@@ -98,15 +98,18 @@ mod tests {
         Problem::error(ProblemKind::Definition, format!("flags.{key}"), "no variants")
     }
 
-    /// The same notation, back.
+    /// The same notation, back; of one key, the one that counts is the last.
     fn told(entries: &Definitions) -> String {
-        let flags = entries.iter().map(|(key, entry)| match entry {
-            Entry::Good(definition) => {
-                format!("{key}{}", definition.variants[0].1.as_str().unwrap_or_default())
-            }
-            Entry::Broken(why) => {
-                assert_eq!(&**why, "no variants");
-                format!("{key}!")
+        let flags = entries.iter().map(|Stated { identity: Identity { set, key }, flag, .. }| {
+            let dot = if set.is_empty() { "" } else { "." };
+            match flag {
+                Entry::Good(definition) => {
+                    format!("{set}{dot}{key}{}", definition.variants[0].1.as_str().unwrap_or_default())
+                }
+                Entry::Broken(why) => {
+                    assert_eq!(&**why, "no variants");
+                    format!("{set}{dot}{key}!")
+                }
             }
         });
         flags.collect::<Vec<_>>().join(" ")
@@ -123,6 +126,11 @@ mod tests {
             ("a!", "a1", "a1", "and is mended"),
             ("a1 c1", "b! c1", "b! c1", "a deleted flag has no last good"),
             ("a1 b1", "a! b!", "a1 b1", "all broken is not none"),
+            ("a1 x.a2", "a3 x.a2", "a3 x.a2", "equal keys live side by side"),
+            ("a1 x.a2", "a! x.a!", "a1 x.a2", "each keeps its own"),
+            ("a1 x.a2", "x.a3 a1", "x.a3 a1", "the last one counts"),
+            ("a1 x.a2", "a1", "a1", "one of them goes"),
+            ("a1", "x.a!", "x.a!", "of another set it is another flag"),
             ("a!", "", "", "nothing good is lost with nothing good"),
         ];
         for (before, now, expected, what) in table {
@@ -155,22 +163,34 @@ mod tests {
     }
 
     #[test]
-    fn later_sources_win_key_by_key() {
-        let table: [(&[&str], &str); 6] = [
+    fn later_sources_win_flag_by_flag() {
+        let table: [(&[&str], &str); 12] = [
             (&[], ""),
             (&["a1 b1", "b2 c2"], "a1 b2 c2"),
             (&["a1", "a2", "a3"], "a3"),
             (&["a1", "a!"], "a1"),
             (&["a!", "a1"], "a1"),
             (&["a!", "a!"], "a!"),
+            (&["a1", "x.a2"], "a1 x.a2"),
+            (&["x.a1", "a2"], "x.a1 a2"),
+            (&["a1 x.a1", "a2"], "x.a1 a2"),
+            (&["x.a1", "a!"], "a! x.a1"),
+            (&["x.a1", "a!", "a2"], "x.a1 a2"),
+            (&["x.a!", "a!", "x.a1"], "a! x.a1"),
         ];
         for (sources, expected) in table {
             let sources = sources.iter().map(|text| {
                 let mut good = LastGood::default();
                 good.take(&document(text), false).unwrap();
-                good
+                (Arc::from(*text), good)
             });
-            assert_eq!(told(&merge(sources.collect::<Vec<_>>().iter())), expected);
+            let sources: Vec<(Arc<str>, LastGood)> = sources.collect();
+            let merged = merge(sources.iter().map(|(name, good)| (name, good)));
+            assert_eq!(told(&merged), expected);
+            for stated in merged.iter() {
+                let told = told(&FlagMap::from_iter([stated.clone()]));
+                assert!(stated.source.split(' ').any(|flag| flag == told), "{told} is of {}", stated.source);
+            }
         }
     }
 }

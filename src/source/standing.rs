@@ -5,12 +5,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::last_good::LastGood;
 use super::sight::Sight;
 use crate::config::FlagLimits;
-use crate::flag;
+use crate::flag::{self, Definitions, Stated};
 use crate::overlay::{self, Overlay};
-use crate::snapshot::Definitions;
 
 /// At one moment; never changed.
 #[derive(Debug, Default)]
@@ -29,19 +27,17 @@ pub struct Standing {
 #[derive(Debug)]
 pub struct SourceFile {
     /// Relative to the folder of the configuration, where it is below it.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its path.
     pub path: PathBuf,
     /// What it says now.
     pub text: Sight,
-    /// What of it serves.
-    pub good: LastGood,
 }
 
 impl Standing {
     /// The flag's ETag.
     pub fn etag(&self, flag: &str) -> String {
-        etag(self.definitions.get(flag), self.overlay.of(flag))
+        etag(self.definitions.of(flag), self.overlay.of(flag))
     }
 
     /// What runs of a flag.
@@ -53,14 +49,15 @@ impl Standing {
     }
 }
 
-/// 16 hex digits of a hash of what the sources say of a flag and of its entries: another one, as soon as either is another.
-pub fn etag(source: Option<&flag::Entry>, entries: &[overlay::Entry]) -> String {
-    let source = match source {
-        Some(flag::Entry::Good(definition)) => definition.canonical(),
-        Some(flag::Entry::Broken(_)) => "broken".to_owned(),
-        None => "none".to_owned(),
-    };
-    let mut hash = Sha256::new_with_prefix(source);
+/// 16 hex digits of a hash of what the sources say of the flags of a key and of its entries: another one, as soon as either is another.
+pub fn etag(sources: &[Stated<flag::Entry>], entries: &[overlay::Entry]) -> String {
+    let mut hash = Sha256::new();
+    for source in sources {
+        match &source.flag {
+            flag::Entry::Good(definition) => hash.update(definition.canonical()),
+            flag::Entry::Broken(_) => hash.update("broken"),
+        }
+    }
     for entry in entries {
         hash.update("\n");
         // All its keys are texts: it is JSON.
@@ -80,28 +77,30 @@ mod tests {
         let good = |json: &str| {
             let text = format!(r#"{{"flags": {{"f": {json}}}}}"#);
             let document = Document::parse("flags.json", &text, Format::Json, &FlagLimits::default());
-            let flag = document.unwrap().flags.remove("f").unwrap();
-            Some(flag::Entry::Good(flag.unwrap()))
+            document.unwrap().flags["f"].clone().unwrap()
         };
+        let stated = |entry| Definitions::from_iter([("f", entry)]);
+        let good = |json: &str| stated(flag::Entry::Good(good(json)));
+        let broken = stated(flag::Entry::Broken("why".into()));
         let entry = |by: &str| -> overlay::Entry {
             let entry = json!({"flag": "f", "kind": "state", "state": "DISABLED", "by": by, "at": "2026-12-03T10:00:00Z"});
             serde_json::from_value(entry).unwrap()
         };
         let one = good(r#"{"state": "ENABLED", "variants": {"a": 1}}"#);
         let told = [
-            etag(None, &[]),
-            etag(Some(&flag::Entry::Broken("why".into())), &[]),
-            etag(one.as_ref(), &[]),
-            etag(good(r#"{"state": "ENABLED", "variants": {"a": 2}}"#).as_ref(), &[]),
-            etag(one.as_ref(), &[entry("ann")]),
-            etag(one.as_ref(), &[entry("bob")]),
-            etag(None, &[entry("bob")]),
+            etag(&[], &[]),
+            etag(broken.of("f"), &[]),
+            etag(one.of("f"), &[]),
+            etag(good(r#"{"state": "ENABLED", "variants": {"a": 2}}"#).of("f"), &[]),
+            etag(one.of("f"), &[entry("ann")]),
+            etag(one.of("f"), &[entry("bob")]),
+            etag(&[], &[entry("bob")]),
         ];
         let mut different = told.to_vec();
         different.sort();
         different.dedup();
         assert_eq!(different.len(), told.len());
         assert!(told.iter().all(|etag| etag.len() == 16 && etag.bytes().all(|b| b.is_ascii_hexdigit())));
-        assert_eq!(etag(good(r#"{"variants": {"a": 1}, "state": "ENABLED"}"#).as_ref(), &[]), told[2]);
+        assert_eq!(etag(good(r#"{"variants": {"a": 1}, "state": "ENABLED"}"#).of("f"), &[]), told[2]);
     }
 }

@@ -9,7 +9,7 @@ use crate::overlay::{Applied, Change, Entry, Kind, Overlay, apply};
 /// The overlay after a write at `at`, in Unix seconds. Entries that it puts in apply.
 pub fn next(write: &Write, at: i64, standing: &Standing) -> Result<Overlay, Refused> {
     let flag = &*write.flag;
-    let known = standing.definitions.contains_key(flag) || !standing.overlay.of(flag).is_empty();
+    let known = standing.definitions.get(flag).is_some() || !standing.overlay.of(flag).is_empty();
     // Only a definition makes a flag.
     let makes = match &write.action {
         Action::Put(change) => change.kind() == Kind::Set,

@@ -10,7 +10,7 @@ use super::{Attempted, Metrics, Outcome};
 use crate::config::Name;
 use crate::config::service::VersionId;
 use crate::decide::{Decision, Resolved, Trouble};
-use crate::flag::Reason;
+use crate::flag::{ErrorCode, Limit, Reason};
 use crate::snapshot::{NamedFlag, Plan, Snapshot};
 use prometheus::Histogram;
 
@@ -20,6 +20,7 @@ pub struct Handles {
     requests: Bounded<4>,
     pub(super) evaluations: Bounded<3>,
     pub(super) shadow_evaluations: Bounded<3>,
+    limits: Bounded<2>,
     fallbacks: Bounded<3>,
     gateway_seconds: Histogram,
     upstream_seconds: Histogram,
@@ -60,6 +61,8 @@ struct FlagCells {
     key: Name,
     /// By variant id; the last, without a name, is of resolutions without a variant. Each as [`Reason::ALL`].
     variants: Vec<(Name, [Cell; Reason::ALL.len()])>,
+    /// As [`Limit::ALL`].
+    limits: [Cell; Limit::ALL.len()],
 }
 
 /// A shadow's flag. Copies are counted by whoever sends them.
@@ -88,6 +91,7 @@ impl Handles {
             requests: metrics.requests.clone(),
             evaluations: metrics.evaluations.clone(),
             shadow_evaluations: metrics.shadows.evaluations.clone(),
+            limits: metrics.limits.clone(),
             fallbacks: metrics.fallbacks.clone(),
             gateway_seconds: metrics.gateway_seconds.clone(),
             upstream_seconds: metrics.upstream_seconds.clone(),
@@ -101,13 +105,13 @@ impl Handles {
     pub fn decided(&self, decision: &Decision) {
         let Some(route) = decision.route.and_then(|route| self.routes.get(route.0)) else { return };
         for (flag, resolved) in route.flags.iter().zip(&decision.resolved) {
-            flag.count(&self.evaluations, resolved);
+            flag.count(&self.evaluations, &self.limits, resolved);
         }
         if let Some(trouble) = decision.target.and_then(|target| target.trouble) {
             route.trouble(&self.fallbacks, trouble);
         }
         for (shadow, shadowed) in route.shadows.iter().zip(&decision.shadows) {
-            shadow.flag.count(&self.shadow_evaluations, &shadowed.resolved);
+            shadow.flag.count(&self.shadow_evaluations, &self.limits, &shadowed.resolved);
             if let Some(trouble) = shadowed.trouble {
                 shadow.trouble(&route.name, trouble);
             }
@@ -137,9 +141,10 @@ impl RouteCells {
             .flat_map(|service| &service.versions)
             .map(|version| version.name.clone())
             .collect();
-        let flags = plan.flags.iter().map(|flag| FlagCells::of(&metrics.evaluations, snapshot, flag));
+        let flags =
+            plan.flags.iter().map(|flag| FlagCells::of(metrics, &metrics.evaluations, snapshot, flag));
         let shadows = plan.shadows.iter().map(|shadow| ShadowCells {
-            flag: FlagCells::of(&metrics.shadows.evaluations, snapshot, &shadow.flag),
+            flag: FlagCells::of(metrics, &metrics.shadows.evaluations, snapshot, &shadow.flag),
             trouble_lines: metrics.limiters.get(&format!("{name} {}", shadow.flag.key), "shadow"),
         });
         let service = service.map_or_else(|| "".into(), |service| service.name.clone());
@@ -238,22 +243,26 @@ impl ShadowCells {
 }
 
 impl FlagCells {
-    fn of(counters: &Bounded<3>, snapshot: &Snapshot, flag: &NamedFlag) -> FlagCells {
+    fn of(metrics: &Metrics, counters: &Bounded<3>, snapshot: &Snapshot, flag: &NamedFlag) -> FlagCells {
         let definition = flag.of(&snapshot.flags).and_then(|flag| flag.definition.as_ref());
         let variants = definition.iter().flat_map(|definition| &definition.variants);
         let variants = variants.map(|(name, _)| name.clone()).chain(["".into()]).map(|variant| {
             let cells = Reason::ALL.map(|reason| Cell::new(counters, [&flag.key, &variant, reason.label()]));
             (variant, cells)
         });
-        FlagCells { variants: variants.collect(), key: flag.key.clone() }
+        let limits = Limit::ALL.map(|limit| Cell::new(&metrics.limits, [&flag.key, limit.as_str()]));
+        FlagCells { variants: variants.collect(), limits, key: flag.key.clone() }
     }
 
-    fn count(&self, counters: &Bounded<3>, resolved: &Resolved) {
+    fn count(&self, counters: &Bounded<3>, limits: &Bounded<2>, resolved: &Resolved) {
         let none = self.variants.len() - 1; // `of` puts one there.
         let index = resolved.variant.map_or(none, |variant| none.min(variant.0 as usize));
         let (variant, cells) = &self.variants[index];
         let reason = resolved.reason;
         cells[reason as usize].count(counters, || [&self.key, variant, reason.label()]);
+        if let Some(limit) = resolved.error.and_then(ErrorCode::limit) {
+            self.limits[limit as usize].count(limits, || [&self.key, limit.as_str()]);
+        }
     }
 }
 
@@ -337,6 +346,29 @@ mod tests {
             [
                 r#"{from="flag",route="shop",why="unknown_version"} 1"#,
                 r#"{from="flag",route="typo",why="missing_flag"} 1"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn evaluations_over_a_limit_are_counted_by_the_limit() {
+        let (metrics, snapshot) = (Metrics::new(100), snapshot());
+        let handles = Handles::resolve(&metrics, &snapshot);
+        for limit in [Limit::Steps, Limit::Bytes, Limit::Steps] {
+            let mut decision = decided(&snapshot, "/copied", "canary");
+            for resolved in [&mut decision.resolved[0], &mut decision.shadows[0].resolved] {
+                (resolved.variant, resolved.reason) = (None, Reason::Error);
+                resolved.error = Some(ErrorCode::OverLimit(limit));
+            }
+            handles.decided(&decision);
+        }
+        assert_eq!(
+            samples(&metrics, "flagway_evaluation_limits_total"),
+            [
+                r#"{flag="copy",limit="bytes"} 1"#,
+                r#"{flag="copy",limit="steps"} 2"#,
+                r#"{flag="version",limit="bytes"} 1"#,
+                r#"{flag="version",limit="steps"} 2"#,
             ]
         );
     }

@@ -16,7 +16,7 @@ use super::shadow::ShadowMetrics;
 use super::streams::StreamMetrics;
 use crate::config::ProblemKind;
 use crate::decide::Trouble;
-use crate::flag::Reason;
+use crate::flag::{Limit, Reason};
 
 /// What became of something new on disk: the label `result` of `flagway_reloads_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub struct Metrics {
     registry: Registry,
     pub(super) requests: Bounded<4>,
     pub(super) evaluations: Bounded<3>,
+    pub(super) limits: Bounded<2>,
     pub(super) fallbacks: Bounded<3>,
     pub(super) gateway_seconds: Histogram,
     pub(super) upstream_seconds: Histogram,
@@ -70,6 +71,10 @@ impl Metrics {
         let requests =
             Opts::new("flagway_requests_total", "Requests by route, version that served and status class.");
         let evaluations = Opts::new("flagway_evaluations_total", "Flag evaluations by variant and reason.");
+        let limits = Opts::new(
+            "flagway_evaluation_limits_total",
+            "Evaluations that went over a limit, and so gave no value.",
+        );
         let fallbacks = Opts::new(
             "flagway_fallbacks_total",
             "Requests sent to the default version because a flag (from=\"flag\") or another version failed.",
@@ -115,6 +120,7 @@ impl Metrics {
                 Reason::ALL.len(),
                 max_series,
             ),
+            limits: Bounded::new(&registry, limits, ["flag", "limit"], 1, Limit::ALL.len(), max_series),
             fallbacks: Bounded::new(&registry, fallbacks, ["route", "from", "why"], 2, whys, max_series),
             gateway_seconds: seconds.with_label_values(&["gateway"]),
             upstream_seconds: seconds.with_label_values(&["upstream"]),

@@ -16,6 +16,7 @@ mod demo;
 mod documents;
 mod doors;
 mod examples;
+mod flag_sets;
 mod flags_command;
 mod hand;
 mod hand_concurrent;

@@ -82,7 +82,9 @@ fn names_nothing(flag: &ExplainedFlag, trouble: Option<Trouble>, reason: Reason)
         Some(Trouble::MissingFlag) => format!("no source defines the flag `{key}`"),
         Some(Trouble::EvaluationError) => {
             let error = flag.error.as_deref().unwrap_or("GENERAL");
-            format!("the flag `{key}` cannot be evaluated ({error})")
+            let limit =
+                flag.limit.iter().map(|limit| format!(", over its limit of {limit}")).collect::<String>();
+            format!("the flag `{key}` cannot be evaluated ({error}{limit})")
         }
         Some(Trouble::WrongType) => {
             format!("the value of `{key}` is no text, and the route maps no values to versions")

@@ -96,6 +96,7 @@ fn write_flag(flag: &ExplainedFlag, decides: Option<&str>, out: &mut String) -> 
     let mut facts: Vec<String> = flag.variant.iter().map(|variant| format!("variant {variant}")).collect();
     facts.push(flag.reason.clone());
     facts.extend(flag.error.clone());
+    facts.extend(flag.limit.iter().map(|limit| format!("limit: {limit}")));
     facts.extend(decides.map(str::to_owned));
     let style = if flag.error.is_some() { WARN } else { GOOD };
     let (key, value) = (paint(STRONG, &flag.key), paint(style, value));

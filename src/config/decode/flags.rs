@@ -42,7 +42,7 @@ pub static SOURCE: Object = Object {
 
 pub static LIMITS: Object = Object {
     title: "Flag limits",
-    doc: "Bounds on what definitions may cost; what is beyond them is refused, and the last good ones stay.",
+    doc: "Bounds on what definitions may cost. What is beyond one when it loads is refused, and the last good stays; an evaluation beyond one gives no value.",
     keys: &[
         default("document", Type::Size { min: 1 << 10, max: 1 << 30 }, "16MiB", "Bytes of one document."),
         default("flags", Type::Integer { min: 1, max: 1_000_000 }, "50000", "Flags in one document."),
@@ -68,13 +68,13 @@ pub static LIMITS: Object = Object {
             "steps",
             Type::Integer { min: 100, max: 1_000_000 },
             "10000",
-            "Steps of one evaluation: an expression, or an item of a list.",
+            "Steps of one evaluation: an expression, an item of a list, 32 bytes of a text that is read.",
         ),
         default(
             "produced",
             Type::Size { min: 1 << 10, max: 16 << 20 },
             "64KiB",
-            "Text and lists that one evaluation may produce.",
+            "Bytes of text and lists that one evaluation may make; an item of a list counts 32.",
         ),
     ],
     rules: &[],

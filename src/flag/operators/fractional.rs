@@ -40,6 +40,8 @@ pub fn explicit(version: FractionalVersion, unit: &Value) -> Option<Murmur3> {
     match (version, unit) {
         (FractionalVersion::V2, Value::Text(text)) => hasher.write(text.as_bytes()),
         (FractionalVersion::V2, _) => return None,
+        // What has no number has no hash.
+        (FractionalVersion::V3, Value::Number(number)) if number.is_none() => return None,
         (FractionalVersion::V3, _) => cbor::value(&mut hasher, unit),
     }
     Some(hasher)

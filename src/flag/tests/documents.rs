@@ -78,7 +78,7 @@ fn flags_may_be_a_list() {
     let warnings: Vec<_> = document.warnings.iter().map(told).collect();
     assert_eq!(
         warnings,
-        ["2: { flags[1]: the flag \"a\" stands here more than once; the last one counts; each key once"]
+        ["2: { flags.a: the flag \"a\" stands here more than once; the last one counts; each key once"]
     );
 }
 
@@ -296,7 +296,7 @@ fn a_document_that_is_no_document_is_refused_as_a_whole() {
             Format::Json,
             "1: \"flags\" flags: `flags` is a number; an object of flags by key, or a list of flags",
         ),
-        (&many, Format::Json, "1: \"flags\" flags: the document has 3 flags; at most 2 (`flags`)"),
+        (&many, Format::Json, "1: \"flags\" flags: the document has 3 flags; at most 2 (`limits.flags`)"),
         (
             "flags: {a: *nope}",
             Format::Yaml,
@@ -330,7 +330,7 @@ fn a_document_that_is_no_document_is_refused_as_a_whole() {
         .expect_err("it is over the limit");
     assert_eq!(
         told(&problems[0]),
-        "nowhere document: the document has 13 bytes; at most 10 (`document_bytes`)"
+        "nowhere document: the document has 13 bytes; at most 10 (`limits.document`)"
     );
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::config::{FlagLimits, ProblemKind, Severity};
 use crate::flag;
-use crate::overlay::fixture::{definition, definitions, flag};
+use crate::overlay::fixture::{definitions, flag};
 use crate::overlay::{Change, Entry, Kind, Overlay, shares};
 
 fn entry(flag: &str, change: Change) -> Entry {
@@ -39,8 +39,8 @@ fn overlay(entries: impl IntoIterator<Item = Entry>) -> Overlay {
 fn run(overlay: &Overlay, sources: &Json) -> (Json, Vec<String>) {
     let (running, problems) = overlay.apply_all(definitions(sources), &FlagLimits::default());
     let running = running.into_iter().map(|(key, entry)| match entry {
-        flag::Entry::Good(definition) => (key.to_string(), definition.to_json()),
-        flag::Entry::Broken(_) => (key.to_string(), Json::Null),
+        flag::Entry::Good(definition) => (key.key.to_string(), definition.to_json()),
+        flag::Entry::Broken(_) => (key.key.to_string(), Json::Null),
     });
     (
         Json::Object(running.collect()),
@@ -159,8 +159,8 @@ fn what_does_not_apply_is_told_and_the_rest_applies() {
 /// The kinds that release themselves when the source of `f` changes so; null: it has no such flag.
 fn caught_up(entries: &[Change], before: Json, after: Json) -> Vec<Kind> {
     let overlay = overlay(entries.iter().map(|change| entry("f", change.clone())));
-    let one = |json: Json| (!json.is_null()).then(|| flag::Entry::Good(definition("f", &json).into()));
-    overlay.caught_up("f", one(before).as_ref(), one(after).as_ref(), &FlagLimits::default())
+    let one = |json: Json| definitions(&if json.is_null() { json!({}) } else { json!({"f": json}) });
+    overlay.caught_up("f", one(before).of("f"), one(after).of("f"), &FlagLimits::default())
 }
 
 #[test]

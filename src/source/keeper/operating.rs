@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::super::audit::Record;
 use super::super::events::{Event, time};
 use super::super::hand::{Condition, Refused, Write, Written};
+use super::super::kept::Kept;
 use super::super::last_good::merge;
 use super::super::standing::etag;
 use super::super::worse::worse;
@@ -89,7 +90,7 @@ impl Keeper {
         }
         let of_flag = next.of(&write.flag).to_vec();
         let (etag, revision) =
-            (etag(self.definitions.get(&write.flag), &of_flag), snapshot.revision.to_string());
+            (etag(self.definitions.of(&write.flag), &of_flag), snapshot.revision.to_string());
         let record = Record {
             after: Some(entries(&next, &write.flag)),
             revision: Some(revision.clone()),
@@ -137,14 +138,16 @@ impl Keeper {
 
     /// At a start: releases what the sources caught up with, and what was over, while nothing ran.
     pub(super) fn resume(&mut self) {
-        let found: Vec<_> = self.sources.iter_mut().map(|source| std::mem::take(&mut source.found)).collect();
+        let found: Vec<_> = self.sources.iter_mut().map(Kept::take_found).collect();
         if self.book.overlay().is_empty() {
             return;
         }
-        let mut before = merge(found.iter());
+        let mut before = merge(found.iter().map(|(name, good)| (*name, good)));
         // Of what nothing is known it is not known that it changed.
-        for (flag, entry) in self.definitions.iter() {
-            before.entry(flag.clone()).or_insert_with(|| entry.clone());
+        for key in self.definitions.keys() {
+            if before.get(key).is_none() {
+                before.replace(key, self.definitions.of(key).to_vec());
+            }
         }
         let snapshot = self.catch_up(&before);
         self.serve(snapshot, &|_| {});
@@ -171,7 +174,7 @@ impl Keeper {
                 before: Some(entries(&before, flag)),
                 after: Some(entries(&next, flag)),
                 revision: Some(snapshot.revision.to_string()),
-                etag: Some(etag(self.definitions.get(flag), next.of(flag))),
+                etag: Some(etag(self.definitions.of(flag), next.of(flag))),
                 ..record(now, action, flag, GATEWAY, GATEWAY)
             };
             match self.book.commit(next.clone(), record) {
