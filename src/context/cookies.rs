@@ -23,6 +23,11 @@ pub fn count(headers: &HeaderMap, name: &str) -> usize {
     named_cookies(headers, name).count()
 }
 
+/// Bytes of all cookies: what looking for one goes through.
+pub fn cookie_bytes(headers: &HeaderMap) -> usize {
+    headers.get_all(header::COOKIE).iter().map(|line| line.len()).sum()
+}
+
 /// Every cookie in the order sent, its value decoded.
 pub fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     pairs(headers).filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, decoded_cookie(value)?)))

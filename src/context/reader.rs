@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 use http::{HeaderName, header};
 
-use super::cookies::{cookie, parameter};
+use super::cookies::{cookie, cookie_bytes, parameter};
 use super::headers::header;
-use super::{Input, RequestContext};
+use super::{Input, RequestContext, RequestFacts};
 use crate::config::context::{Attribute, AttributeSource, AttributeType};
 use crate::flag::Value;
 
@@ -96,6 +96,15 @@ impl Reader {
                 sent.and_then(|sent| typed(sent, *kind)).unwrap_or(Value::Null)
             }
             Reader::Nothing => Value::Null,
+        }
+    }
+
+    /// Bytes of a request that reading it looks through.
+    pub fn search(&self, facts: &RequestFacts<'_>) -> usize {
+        match self {
+            Reader::Field { from: AttributeSource::Cookie(_), .. } => cookie_bytes(facts.headers),
+            Reader::Field { from: AttributeSource::Query(_), .. } => facts.query.map_or(0, str::len),
+            _ => 0,
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use serde_json::{Map, Value as Json};
 
-use super::cookies::{cookies, parameters};
+use super::cookies::{cookie_bytes, cookies, parameters};
 use super::facts::RequestFacts;
 use super::headers::header;
 use super::reader::{Reader, SINGLE};
@@ -150,6 +150,13 @@ impl crate::flag::Context for RequestContext<'_> {
             _ => {}
         }
         value
+    }
+
+    fn search(&self, slot: Option<Slot>) -> usize {
+        match slot {
+            Some(slot) => self.readers.reader(slot).search(self.facts),
+            None => cookie_bytes(self.facts.headers) + self.facts.query.map_or(0, str::len),
+        }
     }
 
     fn computed(&self, path: &str) -> Value<'_> {
@@ -347,6 +354,18 @@ mod tests {
         for path in ["", "header", "header.a.b", "nobody"] {
             assert_eq!(context.computed(path), Value::Null, "{path}");
         }
+    }
+
+    #[test]
+    fn cookies_and_parameters_are_found_by_looking_through_all_of_them() {
+        let headers = headers(&[("x-b", "plain"), ("cookie", "a=b"), ("cookie", "c=dd")]);
+        let facts = RequestFacts { query: Some("x=1&q=2"), ..facts(&headers) };
+        let paths = ["header.x-b", "cookie.c", "cookie.none", "query.q", "host", "nobody"].map(Arc::from);
+        let (readers, _) = Readers::compile(&paths, &config());
+        let context = RequestContext::new(&facts, &readers, None, "r", 0);
+        let searched = (0..paths.len()).map(|slot| context.search(Some(Slot(slot as u32))));
+        assert_eq!(searched.collect::<Vec<_>>(), [0, 7, 7, 7, 0, 0]);
+        assert_eq!(context.search(None), 14);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Document {
         let source = Source { file: file.into(), text };
         if text.len() > limits.document_bytes {
             let found = format!("the document has {} bytes", text.len());
-            let expected = format!("at most {} (`document_bytes`)", limits.document_bytes);
+            let expected = format!("at most {} (`limits.document`)", limits.document_bytes);
             return Err(vec![problem(
                 ProblemKind::Document,
                 None,
@@ -78,9 +78,8 @@ impl Document {
         let count = root.flags.len();
         if count > limits.flags {
             let fault = Fault::error("flags", format!("the document has {count} flags"));
-            return Err(
-                source.refusal(&reading, fault.expected(format!("at most {} (`flags`)", limits.flags)))
-            );
+            return Err(source
+                .refusal(&reading, fault.expected(format!("at most {} (`limits.flags`)", limits.flags))));
         }
         Ok(source.flags(root, &reading, limits))
     }

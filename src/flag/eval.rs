@@ -173,6 +173,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
             match self.context.attribute(*slot) {
                 text @ Value::Text(_) => {
                     self.meter.step(2)?;
+                    self.meter.search(self.context.search(Some(*slot)))?;
                     let Value::Text(text) = self.meter.given(text)? else { return Ok(false) };
                     self.meter.read(text.len())?;
                     self.meter.step(1)?;
@@ -181,6 +182,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
                 }
                 Value::Null => {
                     self.meter.step(3)?;
+                    self.meter.search(self.context.search(Some(*slot)))?;
                     self.meter.read(wanted.len())?;
                     return Ok(false);
                 }
@@ -212,7 +214,10 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
     /// What a `var` reads; what is in the scope is not copied.
     fn look<'s>(&mut self, lookup: &'e Lookup, scope: Option<&'s Scope<'e>>) -> Result<Cow<'s, Value<'e>>> {
         Ok(Cow::Owned(match lookup {
-            Lookup::Slot(slot) => self.meter.given(self.context.attribute(*slot))?,
+            Lookup::Slot(slot) => {
+                self.meter.search(self.context.search(Some(*slot)))?;
+                self.meter.given(self.context.attribute(*slot))?
+            }
             Lookup::TargetingKey => self.targeting_key()?,
             Lookup::FlagKey => self.flag_key.into(),
             Lookup::Timestamp => Number::from(self.context.timestamp()).into(),
@@ -240,7 +245,10 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
             "targetingKey" => self.targeting_key()?,
             "" => Value::at(self.whole(), path),
             _ if path.starts_with("$flagd") => Value::at(self.whole(), path),
-            _ => self.meter.given(self.context.computed(path))?,
+            _ => {
+                self.meter.search(self.context.search(None))?;
+                self.meter.given(self.context.computed(path))?
+            }
         }))
     }
 

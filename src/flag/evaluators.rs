@@ -120,16 +120,18 @@ impl<'d> Resolver<'_, 'd> {
         self.values += 1;
         if depth > max_depth + 1 {
             let found = format!("the rule is nested more than {max_depth} operators deep");
-            return Err(self.fault(found).expected("fewer levels, or a greater `rule_depth` (at most 128)"));
+            return Err(self
+                .fault(found)
+                .expected("fewer levels, or a greater `limits.rule_depth` (at most 128)"));
         }
         if self.values > max_values {
             let found = format!("the rule has more than {max_values} values with its `$ref`s put in");
-            return Err(self.fault(found).expected("a smaller rule, or a greater `rule_nodes`"));
+            return Err(self.fault(found).expected("a smaller rule, or a greater `limits.rule_nodes`"));
         }
         if self.values > left {
-            return Err(
-                self.fault("all rules of this document together are too large with their `$ref`s put in")
-            );
+            return Err(self
+                .fault("all rules of this document together are too large with their `$ref`s put in")
+                .expected("fewer or smaller rules, or a greater `limits.values`"));
         }
         Ok(())
     }

@@ -16,6 +16,9 @@ use crate::config::FlagLimits;
 /// Bytes of text that are read for one step.
 const READ: usize = 32;
 
+/// Bytes that a context looks through for one step: it only searches for a few letters.
+const SEARCH: usize = 256;
+
 /// Bytes that an item of a list counts beside its own text.
 const ITEM: usize = 32;
 
@@ -51,6 +54,11 @@ impl Meter {
     /// So many bytes of text are walked: short ones cost nothing.
     pub fn read(&mut self, bytes: usize) -> Result<()> {
         self.step(bytes / READ)
+    }
+
+    /// So many bytes are looked through for an attribute.
+    pub fn search(&mut self, bytes: usize) -> Result<()> {
+        self.step(bytes / SEARCH)
     }
 
     /// So many bytes are made.

@@ -78,11 +78,7 @@ pub struct Step {
 
 impl FlagSet {
     /// Compiles definitions. It cannot fail: what does not compile never becomes a [`Definition`].
-    pub fn compile(
-        definitions: &Definitions,
-        fractional: FractionalVersion,
-        limits: &FlagLimits,
-    ) -> FlagSet {
+    pub fn compile(definitions: &Definitions, fractional: FractionalVersion, limits: &FlagLimits) -> FlagSet {
         let mut paths = Paths::default();
         let flags = definitions.iter().map(|stated| match &stated.flag {
             Entry::Good(definition) => Flag::compile(stated, definition, fractional, &mut paths),

@@ -8,6 +8,7 @@ mod numbers;
 mod places;
 mod properties;
 mod resolving;
+mod rulings;
 mod semantics;
 mod sets;
 

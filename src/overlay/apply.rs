@@ -220,7 +220,7 @@ mod tests {
             ),
             (
                 json!({"state": "ENABLED", "variants": {"on": "x".repeat(10_000)}}),
-                "the definition of `f` is wrong: the document has 10056 bytes; expected at most 10000 (`document_bytes`)",
+                "the definition of `f` is wrong: the document has 10056 bytes; expected at most 10000 (`limits.document`)",
             ),
         ] {
             let refused = set(json.clone(), Some(&below)).expect_err("it is refused");

@@ -6,7 +6,7 @@ use super::{limited, on_off, resolve, set, trace, variant};
 use crate::config::FlagLimits;
 use crate::config::FractionalVersion::{V2, V3};
 use crate::flag::Limit::{self, Bytes, Steps};
-use crate::flag::{ErrorCode, FlagSet, JsonContext, Step};
+use crate::flag::{Context, Document, ErrorCode, FlagSet, Format, JsonContext, Slot, Step, Value};
 
 /// The limit that a rule goes over; an evaluation and its trace agree about it.
 fn over(set: &FlagSet, attributes: &Json) -> Option<Limit> {
@@ -119,4 +119,89 @@ fn greater_limits_let_greater_rules_finish() {
     assert_eq!(variant(&set, "flag", &Json::Null), "on");
     let told = |step: &Step| step.result.contains("limit");
     assert!(!trace(&set, "flag", &Json::Null).iter().any(told));
+}
+
+/// A context in which finding an attribute takes looking through so many bytes.
+struct Searched(usize);
+
+impl Context for Searched {
+    fn targeting_key(&self) -> Option<&str> {
+        None
+    }
+
+    fn attribute(&self, _: Slot) -> Value<'_> {
+        "text".into()
+    }
+
+    fn search(&self, _: Option<Slot>) -> usize {
+        self.0
+    }
+
+    fn computed(&self, _: &str) -> Value<'_> {
+        Value::Null
+    }
+
+    fn whole(&self) -> Json {
+        Json::Null
+    }
+
+    fn timestamp(&self) -> i64 {
+        0
+    }
+}
+
+#[test]
+fn looking_for_attributes_costs_steps() {
+    let reads: Vec<Json> = (0..100).map(|at| json!({"==": [{"var": format!("cookie.{at}")}, "x"]})).collect();
+    let computed: Vec<Json> = (0..100).map(|at| json!({"var": {"cat": ["cookie.", at]}})).collect();
+    let arms: Vec<Json> = reads.iter().flat_map(|read| [read.clone(), json!("on")]).collect();
+    for rule in [
+        json!({"if": [{"or": reads}, "on", "off"]}),
+        json!({"if": arms}),
+        json!({"if": [computed, "on", "off"]}),
+    ] {
+        let set = set(&on_off(rule), V3);
+        let id = set.find("flag").expect("it exists");
+        for (bytes, over) in [(0, None), (20 * 256, None), (100 * 256, Some(Steps))] {
+            let resolution = set.evaluate(id, &Searched(bytes));
+            assert_eq!(resolution.error.and_then(ErrorCode::limit), over, "{bytes}");
+            assert_eq!(set.trace(id, &Searched(bytes)).0, resolution);
+        }
+    }
+}
+
+#[test]
+fn every_limit_of_loading_holds_and_the_next_greater_one_lets_in() {
+    let rule = json!({"!": {"!": {"!": [{"var": "a"}, {"$ref": "e"}]}}});
+    let flag = json!({"state": "ENABLED", "variants": {"true": 1}, "targeting": rule});
+    let text = json!({"$evaluators": {"e": {"!": [1]}}, "flags": {"one": flag, "two": flag}}).to_string();
+    type Set = fn(&mut FlagLimits, usize);
+    let table: [(Set, &str); 5] = [
+        (|limits, to| limits.document_bytes = to, "`limits.document`"),
+        (|limits, to| limits.flags = to, "`limits.flags`"),
+        (|limits, to| limits.values = to, "`limits.values`"),
+        (|limits, to| limits.rule_depth = to, "`limits.rule_depth`"),
+        (|limits, to| limits.rule_nodes = to, "`limits.rule_nodes`"),
+    ];
+    for (set, names) in table {
+        let parse = |to| {
+            let mut limits = FlagLimits::default();
+            set(&mut limits, to);
+            Document::parse("flags.json", &text, Format::Json, &limits)
+        };
+        let is_good = |to: &usize| {
+            parse(*to).is_ok_and(|document| document.flags.into_iter().all(|(_, flag)| flag.is_ok()))
+        };
+        let enough = (1..=text.len()).find(is_good).expect("no limit is greater than the text");
+        assert!(is_good(&(enough + 1)));
+        let problems = match parse(enough - 1) {
+            Err(problems) => problems,
+            Ok(document) => document.flags.into_iter().filter_map(|(_, flag)| flag.err()).flatten().collect(),
+        };
+        let told = |text: &Option<String>| text.iter().any(|text| text.contains(names));
+        assert!(
+            problems.iter().any(|one| one.found.contains(names) || told(&one.expected)),
+            "{names}: {problems:?}"
+        );
+    }
 }
