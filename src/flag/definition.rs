@@ -16,6 +16,9 @@ use crate::config::{FractionalVersion, Place, Severity};
 /// Longest flag key or variant name, in bytes: both become header fields and labels.
 const LONGEST_NAME: usize = 256;
 
+/// Up to here, either way, a double has every whole number: 2^53 - 1.
+const WHOLE_IN_A_DOUBLE: u64 = (1 << 53) - 1;
+
 /// A checked definition.
 #[derive(Debug, Clone)]
 pub struct Definition {
@@ -245,8 +248,15 @@ fn variants(flag: &Map<String, Json>, path: &str, faults: &mut Vec<Fault>) -> Ve
             return Vec::new();
         }
     };
-    for name in variants.keys() {
-        check_name("a variant's name", name, &member(&path_of_variants, name), faults);
+    for (name, value) in variants {
+        let path = member(&path_of_variants, name);
+        check_name("a variant's name", name, &path, faults);
+        if whole(value).is_some_and(|number| number > WHOLE_IN_A_DOUBLE) {
+            let found = format!("the whole number {value}, which clients that read numbers as doubles round");
+            faults.push(
+                Fault::warning(path, found).expected("at most 9007199254740991 either way, or a string"),
+            );
+        }
     }
     let mut kinds = variants.values().map(kind);
     let first = kinds.next().unwrap_or_default();
@@ -289,6 +299,11 @@ fn default_variant(
             None
         }
     }
+}
+
+/// How great a whole number is, either way; none: it is something else.
+fn whole(json: &Json) -> Option<u64> {
+    json.as_u64().or_else(|| json.as_i64().map(i64::unsigned_abs))
 }
 
 /// Names become header fields, labels and log lines: nothing in them may break one.

@@ -130,7 +130,7 @@ mod tests {
             ("a1 x.a2", "a! x.a!", "a1 x.a2", "each keeps its own"),
             ("a1 x.a2", "x.a3 a1", "x.a3 a1", "the last one counts"),
             ("a1 x.a2", "a1", "a1", "one of them goes"),
-            ("a1", "x.a!", "x.a!", "of another set it is another flag"),
+            ("a1 b1", "x.a! b1", "x.a! b1", "of another set it is another flag"),
             ("a!", "", "", "nothing good is lost with nothing good"),
         ];
         for (before, now, expected, what) in table {

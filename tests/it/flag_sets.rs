@@ -128,7 +128,7 @@ fn what_is_wrong_with_one_flag_is_told_and_stops_no_other() {
         flag.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         flag
     };
-    let deep = (0..70).fold(json!(true), |inner, _| json!({"!": [inner]}));
+    let deep = (0..70).fold(json!(true), |inner, _| json!({"!": inner}));
     let document = json!({"flags": {
         "v": flag(json!({"unknown": "tolerated"})),
         "default": flag(json!({"defaultVariant": "none"})),

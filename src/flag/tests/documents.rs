@@ -236,6 +236,9 @@ fn what_only_looks_wrong_is_a_warning() {
             "1: \"f\" flags.f: the flag \"f\" stands here more than once; the last one counts; each key once"),
         (r#"{"flags": {"f": {"state": "ENABLED", "variants": {"on": 1, "off": "x"}}}}"#.to_owned(),
             "1: \"variants\" flags.f.variants: variants of different types: a string, and a number; values of one type"),
+        (r#"{"flags": {"f": {"state": "ENABLED", "variants": {"most": 9007199254740991, "less": -9007199254740992}}}}"#.to_owned(),
+            "1: \"less\" flags.f.variants.less: the whole number -9007199254740992, which clients that read numbers as doubles round; \
+             at most 9007199254740991 either way, or a string"),
         (flag(r#""metadata": {"a": []}"#),
             "1: \"a\" flags.f.metadata.a: metadata that is a list, left out; a boolean, a string or a number"),
         (flag(r#""targeting": {"if": [true, "onn"]}"#),
