@@ -178,3 +178,23 @@ fn yaml_may_say_only_what_json_can_say() {
     let twice = found("1}}, f: {state: DISABLED, variants: {on: .inf").expect_err("two things are wrong");
     assert_eq!(twice, "the key `f` stands twice");
 }
+
+#[test]
+fn a_path_shows_of_a_key_what_fits_and_can_be_printed() {
+    let x = |bytes: usize| "x".repeat(bytes);
+    for (key, shown) in [
+        ("a b".to_owned(), "a b".to_owned()),
+        (String::new(), String::new()),
+        (x(300), x(300)),
+        (x(301), x(300)),
+        (x(299) + "ä", x(299)),
+        (x(298) + "ää", x(298) + "ä"),
+        ("\u{7}\r\n".to_owned(), "\\u{7}\\r\\n".to_owned()),
+    ] {
+        let document = json!({"metadata": {&key: []}, "flags": {}}).to_string();
+        let document = Document::parse("f", &document, Format::Json, &FlagLimits::default());
+        let warnings = document.expect("it is a document").warnings;
+        assert_eq!(warnings.len(), 1);
+        assert_eq!(warnings[0].key, format!("metadata.{shown}"), "{key:?}");
+    }
+}
