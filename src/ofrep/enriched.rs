@@ -207,6 +207,7 @@ mod tests {
             match value {
                 Value::Null => Json::Null,
                 Value::Text(text) => text.into(),
+                Value::Object(map) => json!(map).to_string().into(),
                 value => format!("{value:?}").into(),
             }
         });

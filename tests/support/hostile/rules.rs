@@ -60,7 +60,7 @@ fn deep(dice: &mut Dice) -> (Json, Json) {
 fn nested_lists(dice: &mut Dice) -> (Json, Json) {
     let depth = dice.size(1, 130);
     let lists = (0..depth).fold(json!({"var": "text"}), |inner, _| json!([inner, inner.is_array()]));
-    (op(*dice.pick(&["cat", "in", "merge", "==", "!", "max"]), json!([lists])), PLAIN)
+    (op(dice.pick::<&str>(&["cat", "in", "merge", "==", "!", "max"]), json!([lists])), PLAIN)
 }
 
 fn wide(dice: &mut Dice) -> (Json, Json) {
@@ -107,7 +107,7 @@ fn wrapping(dice: &mut Dice) -> (Json, Json) {
     let body = (0..dice.size(1, 30)).fold(accumulator, |inner, _| Json::Array(vec![inner; width.min(2)]));
     (
         op(
-            *dice.pick(&["cat", "!", "in", "merge", "=="]),
+            dice.pick::<&str>(&["cat", "!", "in", "merge", "=="]),
             json!([{"reduce": [list(dice, 2_000), body, [1]]}, 1]),
         ),
         PLAIN,
@@ -123,7 +123,10 @@ fn loops(dice: &mut Dice) -> (Json, Json) {
         ])
         .clone();
     let loops = (0..dice.size(2, 12)).fold(body, |body, _| {
-        op(*dice.pick(&["map", "filter", "all", "some", "none", "reduce"]), json!([list(dice, 300), body, 0]))
+        op(
+            dice.pick::<&str>(&["map", "filter", "all", "some", "none", "reduce"]),
+            json!([list(dice, 300), body, 0]),
+        )
     });
     (loops, PLAIN)
 }
