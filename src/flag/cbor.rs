@@ -117,7 +117,7 @@ fn float(sink: &mut impl Sink, number: f64) {
     }
 }
 
-/// The half-precision float that is exactly this number, if there is one; NaN is 0x7e00.
+/// The half-precision float that is exactly this number, if there is one; NaN is 0x7e00. Infinity is no [`Number`].
 fn half(number: f64) -> Option<u16> {
     if number.is_nan() {
         return Some(0x7e00);
@@ -127,7 +127,6 @@ fn half(number: f64) -> Option<u16> {
     let exponent = ((bits >> 52) & 0x7ff) as i32 - 1023;
     let fraction = bits & ((1 << 52) - 1);
     match exponent {
-        1024 => Some(sign | 0x7c00),
         -14..=15 if fraction.trailing_zeros() >= 42 => {
             Some(sign + (((exponent + 15) as u16) << 10) + (fraction >> 42) as u16)
         }

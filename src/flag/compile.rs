@@ -292,7 +292,8 @@ impl<'r> Compiler<'r> {
             let needle = self.within(Step::Index(0), |this| this.expr(needle, false));
             return Expr::Among(Box::new(needle), texts.into());
         }
-        Expr::Call(Op::In, self.values(args))
+        // More arguments are nobody's.
+        Expr::Call(Op::In, self.values(args.get(..2).unwrap_or(args)))
     }
 
     fn reduce(&mut self, args: &'r [Json]) -> Expr {

@@ -7,6 +7,7 @@ mod limits;
 mod numbers;
 mod places;
 mod properties;
+mod reads;
 mod resolving;
 mod rulings;
 mod semantics;

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
-use crate::config::FlagLimits;
+use crate::config::{FlagLimits, FractionalVersion, Severity};
+use crate::flag::compile::{Paths, compile};
+use crate::flag::variants::VariantNames;
 use crate::flag::{Document, Format};
 
 /// What is wrong first with each flag of a document, by key; empty when nothing is.
@@ -197,4 +199,82 @@ fn a_path_shows_of_a_key_what_fits_and_can_be_printed() {
         assert_eq!(warnings.len(), 1);
         assert_eq!(warnings[0].key, format!("metadata.{shown}"), "{key:?}");
     }
+}
+
+/// Limits that an operator sets are tighter; this one holds whatever they are.
+#[test]
+fn no_rule_is_compiled_beyond_two_hundred_operators_deep() {
+    let deep = |operators: usize| (0..operators).fold(json!(1), |rule, _| json!({"!": rule}));
+    let faults = |rule: &Json| {
+        let names = VariantNames::default();
+        let faults =
+            compile(rule, "targeting", "f", &names, FractionalVersion::V3, &mut Paths::default()).faults;
+        faults.into_iter().map(|fault| fault.found).collect::<Vec<_>>()
+    };
+    assert!(faults(&deep(200)).is_empty());
+    assert_eq!(faults(&deep(201)), ["the rule is nested too deeply"]);
+}
+
+#[test]
+fn an_unknown_operator_is_told_once_wherever_it_stands() {
+    let frob = json!({"frob": 1});
+    for rule in [
+        json!({"missing": ["a", frob]}),
+        json!({"missing": [["a", frob]]}),
+        json!({"missing": [["a"], frob]}),
+        json!({"missing_some": [1, ["a", frob]]}),
+        json!({"missing_some": [1, ["a"], frob]}),
+        json!({"var": ["a", frob]}),
+        json!({"var": ["a", null, frob]}),
+        json!({"var": frob}),
+        json!({"in": ["a", ["b"], frob]}),
+        json!({"map": [[1], frob]}),
+        json!({"map": [[1], true, frob]}),
+        json!({"reduce": [[1], true, frob]}),
+        json!({"reduce": [[1], true, 0, frob]}),
+        json!({"fractional": [["on", frob]]}),
+        json!({"if": [true, "on", "on", frob]}),
+    ] {
+        let text = json!({"flags": {"f": flag(rule.clone())}}).to_string();
+        let document = Document::parse("f", &text, Format::Json, &FlagLimits::default()).expect("a document");
+        let problems = document.flags["f"].as_ref().expect_err("it is wrong");
+        let found: Vec<_> = problems.iter().map(|problem| &*problem.found).collect();
+        assert_eq!(found, ["unknown operator \"frob\""], "{rule}");
+    }
+}
+
+/// Only results are looked up among the variants; conditions may be anything.
+#[test]
+fn what_an_if_answers_has_to_name_a_variant_and_what_it_asks_has_not() {
+    for (rule, told) in [
+        (json!({"if": ["a", "b", "c", "d", "e"]}), vec!["\"b\"", "\"d\"", "\"e\""]),
+        (json!({"if": ["a", "b", "c", "d"]}), vec!["\"b\"", "\"d\""]),
+        (json!({"if": ["a"]}), vec!["\"a\""]),
+        (json!({"?:": [{"if": ["a", "b", "c"]}, {"if": ["a", "on", "f"]}, null]}), vec!["\"f\""]),
+        (json!({"cat": [{"if": ["a", "b", "c"]}, "d"]}), vec![]),
+    ] {
+        let text = json!({"flags": {"f": flag(rule.clone())}}).to_string();
+        let document = Document::parse("f", &text, Format::Json, &FlagLimits::default()).expect("a document");
+        let found: Vec<_> = document.warnings.iter().map(|warning| warning.found.clone()).collect();
+        let told: Vec<_> = told.into_iter().map(|name| format!("{name} names no variant")).collect();
+        assert_eq!(found, told, "{rule}");
+    }
+}
+
+#[test]
+fn twenty_faults_of_a_rule_are_told_and_its_first_error_in_any_case() {
+    let told = |rule: Json| {
+        let names = VariantNames::default();
+        let faults =
+            compile(&rule, "targeting", "f", &names, FractionalVersion::V3, &mut Paths::default()).faults;
+        let errors = faults.iter().filter(|fault| fault.severity == Severity::Error).count();
+        (faults.len() - errors, errors)
+    };
+    let mild = json!({"==": 1, "in": 2});
+    let (frob, many) = (json!({"frob": 1}), |count: usize, fault: &Json| vec![fault.clone(); count]);
+    assert_eq!(told(json!({"cat": many(19, &mild)})), (19, 0));
+    assert_eq!(told(json!({"cat": many(30, &mild)})), (20, 0));
+    assert_eq!(told(json!({"cat": many(30, &frob)})), (0, 20));
+    assert_eq!(told(json!({"cat": ([many(30, &mild), many(30, &frob)].concat())})), (20, 1));
+    assert_eq!(told(json!({"cat": ([many(1, &frob), many(30, &mild)].concat())})), (19, 1));
 }

@@ -59,6 +59,11 @@ fn every_expression_is_told_in_short() {
         ),
         (json!({"!": {"var": {"cat": ["a", {"var": "b"}]}}}), r#"{"!": [var {"cat": ["a", var b]}]}"#),
         (json!({"in": [{"var": "a"}, countries]}), r#"{"in": [var a, a list of 20 texts]}"#),
+        (json!({"in": [{"var": "a"}, &countries[..9]]}), r#"{"in": [var a, a list of 9 texts]}"#),
+        (
+            json!({"in": [{"var": "a"}, &countries[..8]]}),
+            r#"{"in": [var a, ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"]]}"#,
+        ),
         (json!({"missing": ["a", "b"]}), r#"{"missing": 2 names}"#),
         (json!({"missing": [{"var": "x"}, "b"]}), r#"{"missing": 2 names}"#),
         (
