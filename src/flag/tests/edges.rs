@@ -278,3 +278,15 @@ fn twenty_faults_of_a_rule_are_told_and_its_first_error_in_any_case() {
     assert_eq!(told(json!({"cat": ([many(30, &mild), many(30, &frob)].concat())})), (20, 1));
     assert_eq!(told(json!({"cat": ([many(1, &frob), many(30, &mild)].concat())})), (19, 1));
 }
+
+#[test]
+fn a_flag_has_a_variant_at_least() {
+    for (variants, why) in [
+        (json!({}), "no variants"),
+        (json!(null), "variants that are null"),
+        (json!("on"), "variants that are a string"),
+    ] {
+        let document = json!({"flags": {"f": {"state": "ENABLED", "variants": variants}}});
+        assert_eq!(wrong(&document, &FlagLimits::default()), [why]);
+    }
+}
