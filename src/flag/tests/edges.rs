@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
+use super::{limited, on_off, resolve};
 use crate::config::{FlagLimits, FractionalVersion, Severity};
 use crate::flag::compile::{Paths, compile};
 use crate::flag::variants::VariantNames;
-use crate::flag::{Document, Format};
+use crate::flag::{Document, ErrorCode, Format, Limit};
 
 /// What is wrong first with each flag of a document, by key; empty when nothing is.
 fn wrong(document: &Json, limits: &FlagLimits) -> Vec<String> {
@@ -277,4 +278,29 @@ fn twenty_faults_of_a_rule_are_told_and_its_first_error_in_any_case() {
     assert_eq!(told(json!({"cat": many(30, &frob)})), (0, 20));
     assert_eq!(told(json!({"cat": ([many(30, &mild), many(30, &frob)].concat())})), (20, 1));
     assert_eq!(told(json!({"cat": ([many(1, &frob), many(30, &mild)].concat())})), (19, 1));
+}
+
+#[test]
+fn a_flag_has_a_variant_at_least() {
+    for (variants, why) in [
+        (json!({}), "no variants"),
+        (json!(null), "variants that are null"),
+        (json!("on"), "variants that are a string"),
+    ] {
+        let document = json!({"flags": {"f": {"state": "ENABLED", "variants": variants}}});
+        assert_eq!(wrong(&document, &FlagLimits::default()), [why]);
+    }
+}
+
+/// The text is compared five times among sixteen, and 32 bytes of that are a step.
+#[test]
+fn looking_a_text_up_costs_what_comparing_it_costs() {
+    let texts: Vec<_> = (0..16).map(|n| format!("t{n}")).collect();
+    let rule = on_off(json!({"if": [{"in": [{"var": "long"}, texts]}, "on", "off"]}));
+    let error = |steps| {
+        let set = limited(&rule, FractionalVersion::V3, &FlagLimits { steps, ..FlagLimits::default() });
+        resolve(&set, "flag", &json!({"long": "x".repeat(100)})).error
+    };
+    assert_eq!(error(18), None);
+    assert_eq!(error(17), Some(ErrorCode::OverLimit(Limit::Steps)));
 }

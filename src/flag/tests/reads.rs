@@ -63,11 +63,51 @@ fn what_a_caller_says_of_flagd_is_not_believed() {
         (json!({"if": [{"var": "$flagd"}, "on"]}), "on"),
         (json!({"if": [{"in": ["other", {"cat": {"var": "$flagd"}}]}, "on"]}), "off"),
         (json!({"if": [{"in": ["mine", {"cat": {"var": ""}}]}, "on"]}), "off"),
+        (json!({"if": [{"in": ["timestamp", {"cat": {"var": {"cat": ["", ""]}}}]}, "on"]}), "on"),
+        (json!({"if": [{"in": ["mine", {"cat": {"var": {"cat": ["", ""]}}}]}, "on"]}), "off"),
         (json!({"if": [{"var": "targetingKey.x"}, "on"]}), "off"),
         (json!({"if": [{"==": [{"var": {"cat": ["targeting", "Key"]}}, "u"]}, "on"]}), "on"),
     ] {
         let set = set(&on_off(rule.clone()), V3);
         assert_eq!(variant(&set, "flag", &attributes), expected, "{rule}");
         assert!(resolve(&set, "flag", &attributes).error.is_none(), "{rule}");
+    }
+}
+
+#[test]
+fn every_name_is_looked_for_also_when_some_are_computed() {
+    let attributes = json!({"here": 1, "name": "here", "names": ["gone", "here"]});
+    for (rule, missing) in [
+        (json!({"missing": [{"var": "name"}, "gone", "here", "far"]}), "gone,far"),
+        (json!({"missing": [{"var": "names"}, "far"]}), "gone"),
+        (json!({"missing": ["far", {"var": "name"}]}), "far"),
+        (json!({"missing_some": [1, {"var": "names"}]}), ""),
+        (json!({"missing_some": [2, {"var": "names"}]}), "gone"),
+        (json!({"missing_some": [2, [{"var": "name"}, "gone", "far"]]}), "gone,far"),
+    ] {
+        let holds = json!({"if": [{"==": [{"cat": [rule]}, missing]}, "on"]});
+        assert_eq!(variant(&set(&on_off(holds), V3), "flag", &attributes), "on", "{rule}");
+    }
+}
+
+#[test]
+fn bodies_see_every_item_until_the_answer_is_known() {
+    let attributes = json!({"list": [0, 1, 2], "ones": [1, 1], "noughts": [0, 0], "empty": []});
+    let above = |list: &str| json!([{"var": list}, {">": [{"var": ""}, 0]}]);
+    for (rule, text) in [
+        (json!({"all": above("list")}), "false"),
+        (json!({"all": above("ones")}), "true"),
+        (json!({"all": above("empty")}), "false"),
+        (json!({"some": above("list")}), "true"),
+        (json!({"some": above("noughts")}), "false"),
+        (json!({"some": above("empty")}), "false"),
+        (json!({"none": above("list")}), "false"),
+        (json!({"none": above("noughts")}), "true"),
+        (json!({"none": above("empty")}), "true"),
+        (json!({"filter": above("list")}), "1,2"),
+        (json!({"map": above("list")}), "false,true,true"),
+    ] {
+        let holds = json!({"if": [{"==": [{"cat": [rule]}, text]}, "on"]});
+        assert_eq!(variant(&set(&on_off(holds), V3), "flag", &attributes), "on", "{rule}");
     }
 }
