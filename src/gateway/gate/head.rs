@@ -9,31 +9,7 @@ use smallvec::SmallVec;
 
 use super::authority;
 use super::refusal::Refusal::{self, *};
-
-/// What a head may cost, and what is done with names that many read as others.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// Bytes, with the request line and the empty line.
-    pub bytes: usize,
-    /// Bytes of the request's target.
-    pub target: usize,
-    /// Field lines.
-    pub fields: usize,
-    /// What becomes of fields with `_` in their names.
-    pub underscores: Underscores,
-}
-
-/// `x_user` and `X-User` are one variable to CGI and its heirs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Underscores {
-    /// The field is left out.
-    #[default]
-    Drop,
-    /// The request is refused.
-    Reject,
-    /// As any other.
-    Allow,
-}
+use crate::config::limits::{ClientLimits, Underscores};
 
 /// A head that nobody can misread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +51,7 @@ pub struct Scan {
 
 impl Scan {
     /// Looks at what came since the last call. The number of the head's bytes, once all of them are there.
-    pub fn look(&mut self, bytes: &[u8], rules: &Rules) -> Result<Option<usize>, Refusal> {
+    pub fn look(&mut self, bytes: &[u8], limits: &ClientLimits) -> Result<Option<usize>, Refusal> {
         while let Some(at) = memchr::memchr(b'\n', &bytes[self.seen..]) {
             let end = self.seen + at;
             // A line that ends in LF alone, some take for a line and others do not.
@@ -87,21 +63,21 @@ impl Scan {
                     return Err(EmptyLine);
                 }
             } else if line.is_empty() {
-                return if self.seen > rules.bytes { Err(HeadTooLarge) } else { Ok(Some(self.seen)) };
+                return if self.seen > limits.head_bytes { Err(HeadTooLarge) } else { Ok(Some(self.seen)) };
             } else {
-                if first && target_of(line).len() > rules.target {
+                if first && target_of(line).len() > limits.target_bytes {
                     return Err(TargetTooLong);
                 }
                 self.lines += 1;
-                if self.lines > rules.fields + 1 {
+                if self.lines > limits.fields + 1 {
                     return Err(TooManyFields);
                 }
             }
             self.line = self.seen;
         }
         self.seen = bytes.len();
-        if self.seen > rules.bytes {
-            let first = self.lines == 0 && target_of(&bytes[self.line..]).len() > rules.target;
+        if self.seen > limits.head_bytes {
+            let first = self.lines == 0 && target_of(&bytes[self.line..]).len() > limits.target_bytes;
             return Err(if first { TargetTooLong } else { HeadTooLarge });
         }
         Ok(None)
@@ -116,12 +92,12 @@ fn target_of(line: &[u8]) -> &[u8] {
 
 impl Head {
     /// Reads a whole head, as [`Scan`] found it. `ours` tells the names that only the gateway may say.
-    pub fn read(bytes: &[u8], rules: &Rules, ours: impl Fn(&[u8]) -> bool) -> Result<Head, Refusal> {
+    pub fn read(bytes: &[u8], limits: &ClientLimits, ours: impl Fn(&[u8]) -> bool) -> Result<Head, Refusal> {
         let start = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
         let mut lines = Lines { bytes, at: start };
         let request = bytes.get(lines.next().ok_or(RequestLine)?).ok_or(RequestLine)?;
         let (method, target, version) = request_line(request)?;
-        if target.len() > rules.target {
+        if target.len() > limits.target_bytes {
             return Err(TargetTooLong);
         }
         let form = form(method, target)?;
@@ -134,13 +110,13 @@ impl Head {
                 break;
             }
             count += 1;
-            if count > rules.fields {
+            if count > limits.fields {
                 return Err(TooManyFields);
             }
             let (name, value) = field(line)?;
             let whole = range.start..range.end + 2;
-            if name.contains(&b'_') && rules.underscores != Underscores::Allow {
-                if rules.underscores == Underscores::Reject {
+            if name.contains(&b'_') && limits.underscores != Underscores::Allow {
+                if limits.underscores == Underscores::Reject {
                     return Err(Underscore);
                 }
                 left_out.push(whole);

@@ -4,15 +4,17 @@ use proptest::prelude::*;
 
 use super::*;
 
-const RULES: Rules = Rules { bytes: 1024, target: 100, fields: 8, underscores: Underscores::Drop };
-
-fn read(text: &str) -> Result<Head, Refusal> {
-    read_with(text.as_bytes(), &RULES)
+fn limits() -> ClientLimits {
+    ClientLimits { head_bytes: 1024, target_bytes: 100, fields: 8, ..ClientLimits::default() }
 }
 
-fn read_with(bytes: &[u8], rules: &Rules) -> Result<Head, Refusal> {
-    let length = Scan::default().look(bytes, rules)?.expect("the head is whole");
-    Head::read(&bytes[..length], rules, |name| name.to_ascii_lowercase().starts_with(b"x-flag-"))
+fn read(text: &str) -> Result<Head, Refusal> {
+    read_with(text.as_bytes(), &limits())
+}
+
+fn read_with(bytes: &[u8], limits: &ClientLimits) -> Result<Head, Refusal> {
+    let length = Scan::default().look(bytes, limits)?.expect("the head is whole");
+    Head::read(&bytes[..length], limits, |name| name.to_ascii_lowercase().starts_with(b"x-flag-"))
 }
 
 fn get(fields: &str) -> String {
@@ -154,19 +156,19 @@ fn an_upgrade_is_one_only_where_connection_names_it_and_nothing_follows() {
     assert_eq!(read(&get("Expect: 100-Continue\r\n")).map(|head| head.expects), Ok(true));
 }
 
-fn shown(text: &str, rules: &Rules) -> String {
-    let head = read_with(text.as_bytes(), rules).unwrap();
+fn shown(text: &str, limits: &ClientLimits) -> String {
+    let head = read_with(text.as_bytes(), limits).unwrap();
     String::from_utf8(head.shown(text.as_bytes()).collect::<Vec<_>>().concat()).unwrap()
 }
 
 #[test]
 fn what_only_the_gateway_may_say_is_left_out_whole() {
     let text = get("X-Flag-A: 1\r\nx_user: 2\r\nX-Keep: 3\r\nx-flag-b: 4\r\n");
-    assert_eq!(shown(&text, &RULES), get("X-Keep: 3\r\n"));
-    assert_eq!(shown(&format!("\r\n{text}"), &RULES), get("X-Keep: 3\r\n"));
-    let allow = Rules { underscores: Underscores::Allow, ..RULES };
+    assert_eq!(shown(&text, &limits()), get("X-Keep: 3\r\n"));
+    assert_eq!(shown(&format!("\r\n{text}"), &limits()), get("X-Keep: 3\r\n"));
+    let allow = ClientLimits { underscores: Underscores::Allow, ..limits() };
     assert_eq!(shown(&text, &allow), get("x_user: 2\r\nX-Keep: 3\r\n"));
-    let reject = Rules { underscores: Underscores::Reject, ..RULES };
+    let reject = ClientLimits { underscores: Underscores::Reject, ..limits() };
     assert_eq!(read_with(text.as_bytes(), &reject), Err(Underscore));
     let plain = get("X-Keep: 3\r\n");
     assert!(read(&plain).unwrap().is_whole(plain.as_bytes()));
@@ -184,12 +186,12 @@ fn each_limit_is_told_by_its_own_refusal() {
     let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(100));
     assert_eq!(read(&long), Err(TargetTooLong));
     let endless = format!("GET /{}", "a".repeat(2000));
-    assert_eq!(Scan::default().look(endless.as_bytes(), &RULES), Err(TargetTooLong));
+    assert_eq!(Scan::default().look(endless.as_bytes(), &limits()), Err(TargetTooLong));
     assert_eq!(read(&get(&"X: 1\r\n".repeat(7))).map(|head| head.body), Ok(Body::None));
     assert_eq!(read(&get(&"X: 1\r\n".repeat(8))), Err(TooManyFields));
     assert_eq!(read(&get(&format!("X: {}\r\n", "a".repeat(1024)))), Err(HeadTooLarge));
     let unfinished = get(&format!("X: {}", "a".repeat(1024)));
-    assert_eq!(Scan::default().look(unfinished.as_bytes(), &RULES), Err(HeadTooLarge));
+    assert_eq!(Scan::default().look(unfinished.as_bytes(), &limits()), Err(HeadTooLarge));
 }
 
 proptest! {
@@ -201,13 +203,13 @@ proptest! {
         cuts in prop::collection::vec(1..9usize, 0..60),
     ) {
         let bytes = parts.concat().into_bytes();
-        let whole = Scan::default().look(&bytes, &RULES);
+        let whole = Scan::default().look(&bytes, &limits());
         if let Ok(Some(length)) = whole {
-            if let Ok(head) = Head::read(&bytes[..length], &RULES, |_| false) {
+            if let Ok(head) = Head::read(&bytes[..length], &limits(), |_| false) {
                 let shown = head.shown(&bytes).collect::<Vec<_>>().concat();
                 prop_assert!(shown.len() <= length && shown.ends_with(b"\r\n\r\n"));
                 // What is shown is read the same, by us and by a parser that is not ours.
-                let again = Head::read(&shown, &RULES, |_| false);
+                let again = Head::read(&shown, &limits(), |_| false);
                 prop_assert_eq!(again.map(|head| head.body), Ok(head.body));
                 let mut fields = [httparse::EMPTY_HEADER; 16];
                 let parsed = httparse::Request::new(&mut fields).parse(&shown);
@@ -219,7 +221,7 @@ proptest! {
         let mut pieced = Ok(None);
         while end < bytes.len() && pieced == Ok(None) {
             end = (end + cuts.next().unwrap_or(bytes.len())).min(bytes.len());
-            pieced = scan.look(&bytes[..end], &RULES);
+            pieced = scan.look(&bytes[..end], &limits());
         }
         if !bytes.is_empty() {
             prop_assert_eq!(pieced, whole);
