@@ -30,7 +30,8 @@ use super::live::Published;
 use super::proxy::Proxy;
 use crate::config::Name;
 use crate::config::limits::ClientLimits;
-use crate::telemetry::limiter::{Limiter, uptime};
+use crate::telemetry::access_log::Line;
+use crate::telemetry::{AccessLog, Outcome};
 use caps::Caps;
 use conn::{Conn, Gone};
 use head::{Body, Head, Scan};
@@ -46,7 +47,6 @@ pub struct Gate {
     inner: Arc<HttpProxy<Proxy>>,
     listener: Name,
     admission: Admission,
-    lines: Limiter,
 }
 
 /// What all gates have in common.
@@ -60,13 +60,15 @@ pub struct Admission {
     pub caps: Arc<Caps>,
     /// By listener and why.
     pub refusals: IntCounterVec,
+    /// Who is refused is told there, too.
+    pub access_log: AccessLog,
 }
 
 impl Admission {
     /// The gate of a listener.
     pub fn gate(&self, inner: HttpProxy<Proxy>, listener: &Name) -> Gate {
         let (inner, listener, admission) = (Arc::new(inner), listener.clone(), self.clone());
-        Gate { inner, listener, admission, lines: Limiter::default() }
+        Gate { inner, listener, admission }
     }
 }
 
@@ -228,12 +230,37 @@ impl Gate {
     /// The last word on a connection; `told`: the client is told in HTTP/1.
     async fn refuse(&self, conn: Conn, why: Refusal, told: bool) {
         self.admission.refusals.with_label_values(&[&*self.listener, why.why()]).inc();
-        if let Some(left_out) = self.lines.pass(uptime()) {
-            tracing::warn!(listener = &*self.listener, why = why.why(), left_out, "a request was refused");
-        }
+        self.log(conn.ahead(), why, told);
         if told {
             conn.say_last(answer(why).as_bytes(), LAST_WORDS).await;
         }
+    }
+}
+
+impl Gate {
+    /// A line of the access log, with as much of the request as there is.
+    fn log(&self, ahead: &[u8], why: Refusal, told: bool) {
+        let line = ahead
+            .trim_ascii_start()
+            .split(|byte| *byte == b'\r' || *byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        let mut parts = line.splitn(3, |byte| *byte == b' ').map(String::from_utf8_lossy);
+        let (method, target) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let line = Line {
+            method: &method,
+            host: "",
+            path: target.split('?').next().unwrap_or_default(),
+            listener: &self.listener,
+            request_id: "-",
+            targeting_key: None,
+        };
+        let outcome = Outcome {
+            status: if told { why.status().as_u16() } else { 0 },
+            error: Some(format!("refused: {why}")),
+            ..Outcome::default()
+        };
+        self.admission.access_log.write(line, &self.admission.live.load().snapshot, None, &outcome);
     }
 }
 

@@ -13,12 +13,15 @@ use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
+use prometheus::IntCounterVec;
 
 use super::CLIENT_IDLE;
 use super::answer::Answer;
 use super::attempts::Failure;
 use super::drain::Traffic;
 use super::exchange::Exchange;
+use super::gate::conn;
+use super::gate::refusal::Refusal;
 use super::intake::{self, Verdict};
 use super::live::Published;
 use super::{inbound, outbound};
@@ -35,6 +38,8 @@ pub struct Proxy {
     pub access_log: AccessLog,
     pub draining: Arc<AtomicBool>,
     pub traffic: Arc<Traffic>,
+    /// By listener and why.
+    pub refusals: IntCounterVec,
 }
 
 #[async_trait]
@@ -189,8 +194,12 @@ impl ProxyHttp for Proxy {
         error: &Error,
         exchange: &mut Exchange,
     ) -> FailToProxy {
-        let status = status_of(error);
-        exchange.error = Some(told(error));
+        let refused = conn::refusal(error);
+        let status = refused.map_or_else(|| status_of(error), |why| Some(why.status()));
+        exchange.error = Some(refused.map_or_else(|| told(error), Refusal::why));
+        if let Some(why) = refused {
+            self.refusals.with_label_values(&[&*self.listener, why.why()]).inc();
+        }
         if status == Some(StatusCode::INTERNAL_SERVER_ERROR) {
             tracing::error!(reason = error.reason_str(), "a request failed inside the gateway");
         }

@@ -79,6 +79,7 @@ pub fn serve(server: Server) -> Result<(), String> {
         draining: draining.clone(),
         caps: Arc::default(),
         refusals: metrics.refused(),
+        access_log: access_log.clone(),
     };
     for (number, (listener, socket)) in listeners.into_iter().enumerate() {
         let proxy = Proxy {
@@ -88,6 +89,7 @@ pub fn serve(server: Server) -> Result<(), String> {
             access_log: access_log.clone(),
             draining: draining.clone(),
             traffic: traffic.clone(),
+            refusals: admission.refusals.clone(),
         };
         let conf = &pingora.configuration;
         let listening = Listening::new(

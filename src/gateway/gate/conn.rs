@@ -259,17 +259,9 @@ fn refused(why: Refusal) -> io::Error {
 }
 
 /// The refusal that an error of reading a body was.
-pub fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Refusal> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<io::Error>()
-            && let Some(why) = io.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>())
-        {
-            return Some(*why);
-        }
-        cause = error.source();
-    }
-    None
+pub fn refusal(error: &pingora::Error) -> Option<Refusal> {
+    let cause = error.root_cause().downcast_ref::<io::Error>()?;
+    cause.get_ref()?.downcast_ref::<Refusal>().copied()
 }
 
 impl AsyncRead for Conn {
