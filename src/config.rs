@@ -8,6 +8,7 @@ pub mod context;
 mod decode;
 mod environment;
 pub mod field_path;
+pub mod limits;
 pub mod listener;
 mod markdown;
 mod namespace;
@@ -38,6 +39,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::context::Context;
 use crate::config::decode::Decoder;
+use crate::config::limits::ClientLimits;
 use crate::config::listener::{Admin, Listener, Probes};
 use crate::config::route::Route;
 use crate::config::service::{Service, ServiceId, Version, VersionId};
@@ -49,6 +51,8 @@ use crate::config::tree::{Content, Limits, Node};
 pub struct Config {
     /// Where traffic is accepted; at least one.
     pub listeners: Vec<Listener>,
+    /// What clients may cost.
+    pub limits: ClientLimits,
     /// Health, readiness and metrics.
     pub probes: Option<Probes>,
     /// The operator's door.

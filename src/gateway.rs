@@ -14,6 +14,7 @@ mod drain;
 mod exchange;
 mod fields;
 mod forwarded;
+pub mod gate;
 mod inbound;
 mod intake;
 pub mod live;

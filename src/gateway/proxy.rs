@@ -13,6 +13,7 @@ use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
+use prometheus::IntCounterVec;
 use tokio::sync::watch;
 
 use super::CLIENT_IDLE;
@@ -20,6 +21,8 @@ use super::answer::Answer;
 use super::attempts::Failure;
 use super::drain::Traffic;
 use super::exchange::Exchange;
+use super::gate::conn;
+use super::gate::refusal::Refusal;
 use super::intake::{self, Verdict};
 use super::live::Published;
 use super::ofrep::{self, Entrance};
@@ -39,6 +42,8 @@ pub struct Proxy {
     pub traffic: Arc<Traffic>,
     /// Tells that the listeners close.
     pub closing: watch::Receiver<bool>,
+    /// By listener and why.
+    pub refusals: IntCounterVec,
 }
 
 #[async_trait]
@@ -198,8 +203,12 @@ impl ProxyHttp for Proxy {
         error: &Error,
         exchange: &mut Exchange,
     ) -> FailToProxy {
-        let status = status_of(error);
-        exchange.error = Some(told(error));
+        let refused = conn::refusal(error);
+        let status = refused.map_or_else(|| status_of(error), |why| Some(why.status()));
+        exchange.error = Some(refused.map_or_else(|| told(error), Refusal::why));
+        if let Some(why) = refused {
+            self.refusals.with_label_values(&[&*self.listener, why.why()]).inc();
+        }
         if status == Some(StatusCode::INTERNAL_SERVER_ERROR) {
             tracing::error!(reason = error.reason_str(), "a request failed inside the gateway");
         }

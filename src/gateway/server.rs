@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::attempts;
 use super::drain::{Signals, Traffic};
+use super::gate::Admission;
 use super::live::Published;
 use super::proxy::Proxy;
 use super::services::{Beside, Listening};
@@ -55,7 +56,7 @@ pub struct Door {
 
 /// Serves until a signal ends it; returns once everything in flight is done or the grace is over.
 pub fn serve(server: Server) -> Result<(), String> {
-    let Server { live, access_log, wake, listeners, doors, draining, .. } = server;
+    let Server { live, metrics, access_log, wake, listeners, doors, draining, .. } = server;
     check_roots()?;
     let (config, resolver, shadows) = {
         let live = live.load();
@@ -73,6 +74,13 @@ pub fn serve(server: Server) -> Result<(), String> {
     }
     let resolving = pingora.add_service(Beside::resolver(resolver));
     pingora.add_service(shadows);
+    let admission = Admission {
+        live: live.clone(),
+        draining: draining.clone(),
+        caps: Arc::default(),
+        refusals: metrics.refused(),
+        access_log: access_log.clone(),
+    };
     for (number, (listener, socket)) in listeners.into_iter().enumerate() {
         let proxy = Proxy {
             listener: listener.name.clone(),
@@ -82,10 +90,19 @@ pub fn serve(server: Server) -> Result<(), String> {
             draining: draining.clone(),
             traffic: traffic.clone(),
             closing: closed.clone(),
+            refusals: admission.refusals.clone(),
         };
         let conf = &pingora.configuration;
-        let listening =
-            Listening::new(number, listener, socket, proxy, conf, closed.clone(), signals.clone())?;
+        let listening = Listening::new(
+            number,
+            listener,
+            socket,
+            proxy,
+            &admission,
+            conf,
+            closed.clone(),
+            signals.clone(),
+        )?;
         pingora.add_service(listening).add_dependency(&resolving);
     }
     let grace = config.shutdown_grace;

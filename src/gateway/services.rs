@@ -2,7 +2,7 @@
 //! copies of requests.
 //!
 //! Sockets are bound before and handed over by Pingora's table of descriptors, under a key of ours: so a port that is taken is an
-//! error of the start, and port 0 can be told. The gate will stand in [`Listening`], between the socket and [`Proxy`].
+//! error of the start, and port 0 can be told. The gate stands between the socket and [`Proxy`].
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pingora::apps::HttpServerOptions;
 use pingora::listeners::{L4BufferSettings, ListenerConfig};
-use pingora::proxy::{HttpProxy, http_proxy};
+use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 use pingora::server::{ListenFds, ShutdownWatch};
 use pingora::services::listening::Service;
@@ -20,6 +20,7 @@ use pingora::services::{ServiceReadyNotifier, ServiceWithDependents};
 use tokio::sync::watch;
 
 use super::CLIENT_IDLE;
+use super::gate::{Admission, Gate};
 use super::proxy::Proxy;
 use super::server::Door;
 use super::shadow::runner::Runner;
@@ -27,16 +28,13 @@ use super::tls;
 use super::upstream::dns::Resolver;
 use crate::config::listener::Listener;
 
-/// Bytes of a plain connection's read buffer. A head fits; 64 KiB would cost an idle connection more than all the rest of it.
-const READ_BUFFER: usize = 4096;
-
 /// One traffic listener.
 pub struct Listening {
     name: String,
     key: String,
     listener: Listener,
     socket: Option<TcpListener>,
-    inner: Service<HttpProxy<Proxy>>,
+    inner: Service<Gate>,
     /// Tells to take no more connections; Pingora's own word comes only with the end.
     close: ShutdownWatch,
     /// Tells that signals are handled.
@@ -50,6 +48,7 @@ impl Listening {
         listener: Listener,
         socket: TcpListener,
         proxy: Proxy,
+        admission: &Admission,
         conf: &Arc<ServerConf>,
         close: ShutdownWatch,
         signals: watch::Receiver<bool>,
@@ -58,14 +57,18 @@ impl Listening {
         let mut endpoint = ListenerConfig::tcp(key.clone());
         match &listener.tls {
             Some(tls) => endpoint = endpoint.tls(tls::settings(&listener, tls)?),
-            None => endpoint = endpoint.l4_buffer(L4BufferSettings::default().read(READ_BUFFER)),
+            // The gate reads ahead by itself.
+            None => endpoint = endpoint.l4_buffer(L4BufferSettings::default().read(0)),
         }
         socket.set_nonblocking(true).map_err(|error| format!("listener `{}`: {error}", listener.name))?;
         let mut app = http_proxy(conf, proxy);
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(CLIENT_IDLE);
+        // The gate has seen the preface.
+        options.h2c = true;
         app.server_options = Some(options);
-        let mut inner = Service::new(format!("traffic {}", listener.name), app);
+        let gate = admission.gate(app, &listener.name);
+        let mut inner = Service::new(format!("traffic {}", listener.name), gate);
         inner.add_listener(endpoint);
         Ok(Listening {
             name: format!("traffic {}", listener.name),

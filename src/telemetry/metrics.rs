@@ -41,6 +41,7 @@ pub struct Metrics {
     pub(super) gateway_seconds: Histogram,
     pub(super) upstream_seconds: Histogram,
     pub(super) access_log_dropped: IntCounter,
+    refused: IntCounterVec,
     pub(super) shadows: ShadowMetrics,
     pub(super) streams: StreamMetrics,
     pub(super) ofrep: OfrepMetrics,
@@ -101,6 +102,11 @@ impl Metrics {
             &registry,
             IntCounter::new("flagway_access_log_dropped_total", "Access log lines that were not written."),
         );
+        let refused = Opts::new(
+            "flagway_refused_total",
+            "Requests and connections that were refused before a route was looked for, by listener and why.",
+        );
+        let refused = registered(&registry, IntCounterVec::new(refused, &["listener", "why"]));
         let source_age = Opts::new(
             "flagway_source_age_seconds",
             "Seconds since a source was last read and found good; NaN when it never was.",
@@ -127,6 +133,7 @@ impl Metrics {
             gateway_seconds: seconds.with_label_values(&["gateway"]),
             upstream_seconds: seconds.with_label_values(&["upstream"]),
             access_log_dropped,
+            refused,
             shadows: ShadowMetrics::new(&registry, max_series),
             streams: StreamMetrics::new(&registry, max_series),
             ofrep: OfrepMetrics::new(&registry, max_series),
@@ -143,6 +150,11 @@ impl Metrics {
             problems,
             registry,
         }
+    }
+
+    /// What was refused before a route was looked for: by listener and why.
+    pub fn refused(&self) -> IntCounterVec {
+        self.refused.clone()
     }
 
     /// Counts a reload.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::service::VersionId;
 
 /// The outcome of one request, told once, at its end.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Outcome {
     /// Status sent to the client; 0 when none was.
     pub status: u16,

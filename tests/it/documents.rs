@@ -381,6 +381,7 @@ routes: [{{name: all, match: {{path_prefix: /}}, service: shop, version: {{flag:
     assert_eq!(gateway.client().post("/", "").send().text(), "stable");
     let asked = Client::new(gateway.admin()).post("/ofrep/v1/evaluate/flags", "{}").host("localhost").send();
     assert_eq!(asked.status, 200);
+    assert_eq!(gateway.client().get("/").header("content-length", "x").send().status, 400);
     for metric in
         ["flagway_requests_total", "flagway_shadow_dropped_total", "flagway_shadow_comparisons_total"]
     {

@@ -19,6 +19,7 @@ mod eval;
 mod examples;
 mod flag_sets;
 mod flags_command;
+mod gate;
 mod hand;
 mod hand_concurrent;
 mod hand_door;

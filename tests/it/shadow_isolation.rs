@@ -206,7 +206,9 @@ fn a_client_that_leaves_in_the_middle_leaves_nothing_behind() {
     let gateway = shop.gateway(&shadowed(", methods: [POST]"), dark());
     for _ in 0..5 {
         let mut stream = TcpStream::connect(gateway.address("main")).unwrap();
-        stream.write_all(b"POST / HTTP/1.1\r\nhost: shop.test\r\ncontent-length: 1000\r\n\r\nhalf").unwrap();
+        stream
+            .write_all(b"POST / HTTP/1.1\r\nhost: shop.test\r\ncontent-length: 100000\r\n\r\nhalf")
+            .unwrap();
     }
     gateway.wait_for_drops("unfinished", 5);
     gateway.wait_until_settled();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::context::{CONTEXT, context};
 use super::flags::{FLAGS, flags};
 use super::injection::{INJECTION, injection};
+use super::limits::{CLIENT_LIMITS, client_limits};
 use super::listener::{ADMIN, Binds, LISTENER, PROBES, admin, listeners, probes};
 use super::route::{ROUTE, Surroundings, routes};
 use super::scalar::{choice, duration, integer, path};
@@ -24,6 +25,7 @@ pub static ROOT: Object = Object {
           by the environment, `$$` is a dollar. Relative paths are relative to the folder of the file.",
     keys: &[
         required("listeners", Type::List(&Type::Object(&LISTENER)), "Where traffic is accepted."),
+        default("limits", Type::Object(&CLIENT_LIMITS), "{}", "What clients may cost."),
         optional("probes", Type::Object(&PROBES), "Health, readiness and metrics; none if absent."),
         optional("admin", Type::Object(&ADMIN), "The operator's door; none if absent."),
         optional(
@@ -105,6 +107,7 @@ pub fn file(root: &Node, decoder: &mut Decoder<'_>, hash: String) -> Option<Conf
     let mut fields = decoder.fields(&Item::root(root, &FILE))?;
     let mut binds = Binds::default();
     let listeners = fields.get("listeners", decoder, |item, decoder| listeners(item, decoder, &mut binds));
+    let limited = fields.get("limits", decoder, client_limits);
     let probes = fields.get("probes", decoder, |item, decoder| probes(item, decoder, &mut binds));
     let admin = fields.get("admin", decoder, |item, decoder| admin(item, decoder, &mut binds));
     let state_dir: Option<PathBuf> = fields.get("state_dir", decoder, path);
@@ -142,6 +145,7 @@ pub fn file(root: &Node, decoder: &mut Decoder<'_>, hash: String) -> Option<Conf
     }
     Some(Config {
         listeners,
+        limits: limited?,
         probes,
         admin,
         state_dir,

@@ -1,0 +1,283 @@
+//! The gate: owns a client's connection, reads each HTTP/1 head itself, refuses what is ambiguous or too late, and shows Pingora one clean
+//! request at a time. HTTP/2 it hands on, once it is one.
+//!
+//! It decides nothing: what it lets through, the hooks take from there.
+
+pub mod authority;
+pub mod caps;
+pub mod chunks;
+pub mod conn;
+pub mod head;
+pub mod pace;
+pub mod refusal;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora::apps::{HttpServerApp, ServerApp};
+use pingora::protocols::Stream;
+use pingora::protocols::http::ServerSession;
+use pingora::proxy::HttpProxy;
+use pingora::server::ShutdownWatch;
+use prometheus::IntCounterVec;
+use tokio::time::{Instant, sleep_until};
+
+use super::live::Published;
+use super::proxy::Proxy;
+use crate::config::Name;
+use crate::config::limits::ClientLimits;
+use crate::telemetry::access_log::Line;
+use crate::telemetry::{AccessLog, Outcome};
+use caps::Caps;
+use conn::{Conn, Gone};
+use head::{Body, Head, Scan};
+use refusal::Refusal;
+
+/// What a client of HTTP/2 says first (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long the last answer on a connection may take to be sent.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// The gate of one listener.
+pub struct Gate {
+    inner: Arc<HttpProxy<Proxy>>,
+    listener: Name,
+    admission: Admission,
+}
+
+/// What all gates have in common.
+#[derive(Clone)]
+pub struct Admission {
+    /// Whose limits hold.
+    pub live: Published,
+    /// Set when a stop begins.
+    pub draining: Arc<AtomicBool>,
+    /// Of all listeners together.
+    pub caps: Arc<Caps>,
+    /// By listener and why.
+    pub refusals: IntCounterVec,
+    /// Who is refused is told there, too.
+    pub access_log: AccessLog,
+}
+
+impl Admission {
+    /// The gate of a listener.
+    pub fn gate(&self, inner: HttpProxy<Proxy>, listener: &Name) -> Gate {
+        let (inner, listener, admission) = (Arc::new(inner), listener.clone(), self.clone());
+        Gate { inner, listener, admission }
+    }
+}
+
+/// What comes next on a connection.
+enum Next {
+    /// A head of so many bytes.
+    Head(usize),
+    H2,
+    Refused(Refusal),
+    /// Nothing: the client left, the connection waited too long, or the gateway stops.
+    Nothing,
+}
+
+#[async_trait]
+impl ServerApp for Gate {
+    async fn process_new(self: &Arc<Self>, io: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let from = address(&io);
+        let mut conn = Conn::new(io);
+        let Some(_place) = self.admission.caps.enter(from, &self.limits()) else {
+            let told = !conn.chose_h2();
+            self.refuse(conn, Refusal::Connections, told).await;
+            return None;
+        };
+        if conn.chose_h2() {
+            return self.h2(conn, shutdown).await;
+        }
+        let mut settings: Option<pingora::apps::HttpPersistentSettings> = None;
+        let mut served = 0_u32;
+        loop {
+            // Each request by the limits of its time.
+            let limits = self.limits();
+            let head = match self.next(&mut conn, &limits, served == 0, shutdown).await {
+                Next::Head(length) => self.read(&conn.ahead()[..length], &limits, from),
+                Next::H2 => return self.h2(conn, shutdown).await,
+                Next::Refused(why) => Err(why),
+                Next::Nothing => return None,
+            };
+            let head = match self.with_body(&mut conn, head, &limits).await {
+                Ok(Some(head)) => head,
+                Ok(None) => return None,
+                Err(why) => {
+                    self.refuse(conn, why, true).await;
+                    return None;
+                }
+            };
+            served += 1;
+            let bytes = conn.begin(&head, &limits);
+            let mut session = ServerSession::new_http1(Box::new(conn));
+            if let Some(settings) = settings.take() {
+                settings.apply_to_session(&mut session);
+            }
+            let last = limits.requests.is_some_and(|most| served >= most);
+            let ends = last || *shutdown.borrow() || self.admission.draining.load(Ordering::Relaxed);
+            session.set_keepalive((!ends).then_some(limits.idle.as_secs().max(1)));
+            session.set_pipelined_prefix(bytes);
+            let reused = self.inner.process_new_http(session, shutdown).await?;
+            let (stream, kept) = reused.consume();
+            settings = kept;
+            conn = *stream.into_any().downcast::<Conn>().ok()?;
+            // What is left of a body nobody wanted would be taken for a request; behind a tunnel there is none.
+            if last || head.upgrade || !conn.is_read() {
+                return None;
+            }
+        }
+    }
+
+    async fn cleanup(&self) {
+        self.inner.http_cleanup().await;
+    }
+}
+
+impl Gate {
+    fn limits(&self) -> ClientLimits {
+        self.admission.live.load().snapshot.config.limits
+    }
+
+    /// Waits for the next head.
+    async fn next(
+        &self,
+        conn: &mut Conn,
+        limits: &ClientLimits,
+        first: bool,
+        shutdown: &ShutdownWatch,
+    ) -> Next {
+        let mut shutdown = shutdown.clone();
+        let mut scan = Scan::default();
+        let mut begun = first;
+        let mut timer =
+            pin!(sleep_until(Instant::now() + if first { limits.head_time } else { limits.idle }));
+        loop {
+            if !conn.ahead().is_empty() {
+                if !std::mem::replace(&mut begun, true) {
+                    timer.as_mut().reset(Instant::now() + limits.head_time);
+                }
+                let preface =
+                    first && conn.ahead().starts_with(&PREFACE[..conn.ahead().len().min(PREFACE.len())]);
+                if preface && conn.ahead().len() >= PREFACE.len() {
+                    return Next::H2;
+                }
+                if !preface {
+                    match scan.look(conn.ahead(), limits) {
+                        Ok(Some(length)) => return Next::Head(length),
+                        Ok(None) => {}
+                        Err(why) => return Next::Refused(why),
+                    }
+                }
+            } else if *shutdown.borrow() {
+                return Next::Nothing;
+            }
+            let waiting = conn.ahead().is_empty();
+            tokio::select! {
+                biased;
+                came = conn.fill() => if !came.is_ok_and(|came| came > 0) { return Next::Nothing },
+                () = &mut timer => return if waiting { Next::Nothing } else { Next::Refused(Refusal::HeadTime) },
+                _ = shutdown.changed(), if waiting => {}
+            }
+        }
+    }
+
+    /// Reads a head that is whole.
+    fn read(&self, bytes: &[u8], limits: &ClientLimits, from: IpAddr) -> Result<Head, Refusal> {
+        let live = self.admission.live.load();
+        let config = &live.snapshot.config;
+        let kept = config.injection.accept_from_trusted_proxies
+            && config.context.trusted_proxies.iter().any(|network| network.contains(&from));
+        let ours = |name: &[u8]| {
+            !kept && std::str::from_utf8(name).is_ok_and(|name| config.injection.reserves(name))
+        };
+        Head::read(bytes, limits, ours)
+    }
+
+    /// A request whose body is here, where it is small: an upstream waits for no client then. None: the client left.
+    async fn with_body(
+        &self,
+        conn: &mut Conn,
+        head: Result<Head, Refusal>,
+        limits: &ClientLimits,
+    ) -> Result<Option<Head>, Refusal> {
+        let head = head?;
+        if let Body::Length(length) = head.body {
+            if limits.body_bytes.is_some_and(|most| length > most) {
+                return Err(Refusal::BodyTooLarge);
+            }
+            if length <= limits.buffered_body && !head.expects {
+                match conn.await_body(head.length, length, limits).await {
+                    Ok(()) => {}
+                    Err(Gone::Left) => return Ok(None),
+                    Err(Gone::Late) => return Err(Refusal::BodyTime),
+                }
+            }
+        }
+        Ok(Some(head))
+    }
+
+    async fn h2(&self, conn: Conn, shutdown: &ShutdownWatch) -> Option<Stream> {
+        ServerApp::process_new(&self.inner, Box::new(conn.open()), shutdown).await
+    }
+
+    /// The last word on a connection; `told`: the client is told in HTTP/1.
+    async fn refuse(&self, conn: Conn, why: Refusal, told: bool) {
+        self.admission.refusals.with_label_values(&[&*self.listener, why.why()]).inc();
+        self.log(conn.ahead(), why, told);
+        if told {
+            conn.say_last(answer(why).as_bytes(), LAST_WORDS).await;
+        }
+    }
+}
+
+impl Gate {
+    /// A line of the access log, with as much of the request as there is.
+    fn log(&self, ahead: &[u8], why: Refusal, told: bool) {
+        let line = ahead
+            .trim_ascii_start()
+            .split(|byte| *byte == b'\r' || *byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        let mut parts = line.splitn(3, |byte| *byte == b' ').map(String::from_utf8_lossy);
+        let (method, target) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let line = Line {
+            method: &method,
+            host: "",
+            path: target.split('?').next().unwrap_or_default(),
+            listener: &self.listener,
+            request_id: "-",
+            targeting_key: None,
+        };
+        let outcome = Outcome {
+            status: if told { why.status().as_u16() } else { 0 },
+            error: Some(format!("refused: {why}")),
+            ..Outcome::default()
+        };
+        self.admission.access_log.write(line, &self.admission.live.load().snapshot, None, &outcome);
+    }
+}
+
+/// Little for the client: what is wrong, in the words of HTTP.
+fn answer(why: Refusal) -> String {
+    let status = why.status();
+    let body = format!("{}\n", status.canonical_reason().unwrap_or("refused").to_ascii_lowercase());
+    let retry = if why == Refusal::Connections { "retry-after: 1\r\n" } else { "" };
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncache-control: private, no-store\r\n{retry}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn address(io: &Stream) -> IpAddr {
+    let digest = io.get_socket_digest();
+    let address =
+        digest.as_ref().and_then(|digest| digest.peer_addr()?.as_inet().map(|address| address.ip()));
+    address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical()
+}
