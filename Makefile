@@ -31,6 +31,13 @@ test: setup-test ## Run every test
 	$(CARGO) nextest run --locked
 	$(CARGO) test --locked --doc
 
+# Questions that `make conformance` puts to each engine.
+CASES ?= 100000
+
+.PHONY: conformance
+conformance: setup-test ## Compare our answers with those of flagd's other engines over 100,000 cases; print agreement by cause
+	CASES=$(CASES) $(CARGO) test --locked --test conformance -- --nocapture
+
 .PHONY: lint
 lint: setup-lint ## Check format, clippy and rustdoc; a warning is an error
 	$(CARGO) fmt --check
@@ -54,6 +61,10 @@ bench-shadow: setup-run ## Measure what shadows cost a client and the CPU, besid
 .PHONY: bench-kill
 bench-kill: setup-run ## Measure how soon a kill is true on every worker, under load
 	$(CARGO) bench --locked --bench kill
+
+.PHONY: bench-ofrep
+bench-ofrep: setup-run ## Time answers to OpenFeature clients: alone, and by the whole gateway under load
+	$(CARGO) bench --locked --bench ofrep_bulk
 
 .PHONY: hostile
 hostile: setup-run ## Measure how long the worst of 10,000 hostile documents holds an evaluation up: at most 10 ms
@@ -116,6 +127,7 @@ setup-test:
 	@$(CARGO) nextest --version >/dev/null 2>&1 || { \
 		echo "setup: missing: cargo-nextest; installing with cargo: $(NEXTEST) (some minutes, once)"; \
 		$(CARGO) install $(NEXTEST) --locked; }
+	@.ci/peers
 
 # rustup's minimal profile leaves these two out.
 setup-lint: setup-run

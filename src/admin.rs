@@ -12,6 +12,7 @@ mod failures;
 #[cfg(test)]
 mod fixture;
 pub mod guard;
+mod ofrep;
 mod overlay;
 pub mod probes;
 pub mod role;

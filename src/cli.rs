@@ -9,6 +9,7 @@ pub mod check;
 pub mod client;
 pub mod completions;
 pub mod demo;
+pub mod eval;
 pub mod explain;
 pub mod flags;
 pub mod health;
@@ -49,6 +50,7 @@ Examples:
   flagway check                                         is ./flagway.yaml good, and what would run?
   flagway run /etc/flagway/flagway.yaml                 serve
   flagway explain -H 'x-canary: always' /checkout       why does this request go where it goes?
+  flagway eval --flags flags.json new-pricing           what does a flag answer?
   flagway flags kill checkout-version stable            everyone back, now
   flagway status --watch                                who gets what, by second
   flagway shadow report --watch                         is the next version ready?
@@ -102,6 +104,8 @@ pub enum Command {
     Check(check::Check),
     /// Tell why a request goes where it goes
     Explain(explain::Explain),
+    /// Tell what a flag of a document answers for a context, as JSON
+    Eval(eval::Eval),
     /// Tell what the flags of a running gateway say, and change them by hand
     Flags(flags::Flags),
     /// Tell what a running gateway runs, how its sources are, and who gets what
@@ -158,6 +162,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(&global),
         Command::Check(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Eval(command) => command.run(),
         Command::Flags(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Shadow(command) => command.run(),

@@ -4,7 +4,8 @@
 //!
 //! A request passes these files: [`server`] (sockets), `proxy` (Pingora's hooks, in their order), `intake` (session to decision),
 //! `attempts` and [`upstream`] (decision to peer), `outbound` (decision to request fields), `inbound` (response fields),
-//! `exchange` (what is known of one request, and its outcome). [`streams`] ends what would outlive a kill.
+//! `exchange` (what is known of one request, and its outcome). [`streams`] ends what would outlive a kill; [`ofrep`] answers those who
+//! ask for flags themselves.
 
 mod answer;
 mod attempts;
@@ -16,6 +17,7 @@ mod forwarded;
 mod inbound;
 mod intake;
 pub mod live;
+pub mod ofrep;
 mod outbound;
 mod proxy;
 mod redirect;

@@ -12,15 +12,15 @@ mod naming;
 pub mod plan;
 pub mod revision;
 pub mod shadow;
+mod unprovided;
 pub mod version;
 pub mod wire;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::{Config, Problem};
 use crate::context::Readers;
-use crate::flag::{Flag, FlagSet, Slot};
+use crate::flag::{FlagSet, Slot};
 use crate::route::{RouteId, Table};
 
 pub use crate::flag::Definitions;
@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub flags: FlagSet,
     /// How each attribute that a rule reads is answered.
     pub readers: Readers,
+    /// Attributes that nothing provides, yet clients may claim: no flag that a request's way depends on reads them.
+    pub claimed: Vec<Slot>,
     /// Finds a request's route.
     pub routes: Table,
     /// By [`RouteId`].
@@ -55,7 +57,8 @@ impl Snapshot {
     pub fn build(config: Arc<Config>, definitions: &Definitions) -> Snapshot {
         let flags = FlagSet::compile(definitions, config.flags.fractional, &config.flags.limits);
         let (readers, mut problems) = Readers::compile(flags.paths(), &config.context);
-        name_the_flags(&mut problems, &flags, &readers);
+        let claimed = unprovided::claimed(&config, &flags, &readers);
+        unprovided::name_the_flags(&mut problems, &flags, &readers, &claimed);
         let plans = config
             .routes
             .iter()
@@ -69,6 +72,7 @@ impl Snapshot {
             routes: Table::compile(&config.routes),
             flags,
             readers,
+            claimed,
             plans,
             problems,
             config,
@@ -78,24 +82,5 @@ impl Snapshot {
     /// The plan of a route.
     pub fn plan(&self, route: RouteId) -> &Plan {
         &self.plans[route.0]
-    }
-}
-
-/// Says of each attribute that nothing provides which flag reads it first, and where. The problems come in the order of their slots.
-fn name_the_flags(problems: &mut [Problem], flags: &FlagSet, readers: &Readers) {
-    if problems.is_empty() {
-        return;
-    }
-    let mut first: HashMap<Slot, &Flag> = HashMap::new();
-    for (_, flag) in flags.iter() {
-        for slot in &flag.reads.slots {
-            first.entry(*slot).or_insert(flag);
-        }
-    }
-    let slots = (0..flags.paths().len()).map(|index| Slot(index as u32));
-    for (problem, slot) in problems.iter_mut().zip(slots.filter(|slot| !readers.provides(*slot))) {
-        let Some(flag) = first.get(&slot) else { continue };
-        problem.key = format!("flags.{}.targeting", flag.key);
-        problem.place = flag.definition.as_ref().and_then(|definition| definition.place.clone());
     }
 }

@@ -8,6 +8,7 @@ pub mod evaluations;
 pub mod handles;
 pub mod harmless;
 pub mod metrics;
+pub mod ofrep;
 pub mod outcome;
 pub mod shadow;
 

@@ -1,4 +1,4 @@
-//! `/api/v1`: flags, what was done to them by hand, snapshot, status, events, explain, shadows.
+//! `/api/v1` and `/ofrep/v1`: flags, what was done to them by hand, snapshot, status, events, explain, shadows.
 //!
 //! Answers are JSON, errors `application/problem+json`; a request's body is at most 64 KiB, with definitions in it 1 MiB.
 
@@ -24,7 +24,7 @@ use super::state::{Api, unix};
 use super::status::StatusView;
 use super::view::{FlagView, SnapshotView};
 use super::writes::audited;
-use super::{overlay, shadows, writes};
+use super::{ofrep, overlay, shadows, writes};
 use crate::flag::{Flag, FlagId};
 use crate::gateway::live::Published;
 use crate::source::{Hand, Status};
@@ -47,6 +47,7 @@ pub fn router(
         .route("/api/v1/explain", post(explain))
         .merge(overlay::router())
         .merge(writes::router())
+        .merge(ofrep::router())
         .merge(shadows::router(Arc::clone(&live)))
         .fallback(async || {
             Error::new(StatusCode::NOT_FOUND, "there is nothing here; the API is under /api/v1")

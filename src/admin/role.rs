@@ -8,6 +8,8 @@ use std::str::FromStr;
 use axum::http::Method;
 use serde::{Deserialize, Serialize};
 
+use super::ofrep;
+
 /// A role; a greater one may more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -33,11 +35,12 @@ impl Role {
         }
     }
 
-    /// The least role that may ask this. What changes nothing is for everyone who may read: to explain takes a body, so it is a POST.
+    /// The least role that may ask this. What changes nothing is for everyone who may read: to explain and to evaluate
+    /// take a body, so they are POSTs.
     pub fn needed(method: &Method, path: &str) -> Role {
         match *method {
             Method::GET | Method::HEAD => Role::Viewer,
-            Method::POST if path == "/api/v1/explain" => Role::Viewer,
+            Method::POST if path == "/api/v1/explain" || path.starts_with(ofrep::BELOW) => Role::Viewer,
             _ => Role::Operator,
         }
     }
@@ -71,6 +74,9 @@ mod tests {
             (Method::HEAD, "/api/v1/overlay/a", Role::Viewer),
             (Method::POST, "/api/v1/explain", Role::Viewer),
             (Method::POST, "/api/v1/explain/", Role::Operator),
+            (Method::POST, "/ofrep/v1/evaluate/flags/a", Role::Viewer),
+            (Method::PUT, "/ofrep/v1/evaluate/flags/a", Role::Operator),
+            (Method::POST, "/api/v1/../../ofrep/v1/", Role::Operator),
             (Method::POST, "/api/v1/flags/explain/kill", Role::Operator),
             (Method::POST, "/api/v1/shadows/checkout/reset", Role::Operator),
             (Method::PUT, "/api/v1/overlay/a", Role::Operator),

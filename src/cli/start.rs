@@ -54,7 +54,7 @@ pub fn prepare(file: &Path, bind: impl FnMut(SocketAddr) -> Bound) -> Result<Ser
         let (live, metrics) = (Arc::clone(&live), Arc::clone(&metrics));
         move |snapshot| {
             let next = Live::new(snapshot, &metrics, Some(&live.load()));
-            live.store(Arc::new(next));
+            next.publish(&live);
         }
     });
     Ok(Server { live, metrics, access_log, status, wake, listeners: sockets.traffic, doors, draining })

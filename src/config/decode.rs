@@ -12,6 +12,7 @@ pub mod headers;
 pub mod injection;
 pub mod listener;
 pub mod matches;
+pub mod ofrep;
 pub mod route;
 pub mod scalar;
 pub mod service;
@@ -65,8 +66,13 @@ impl<'a> Item<'a> {
     /// Of a value in two forms, the one that is written.
     pub fn form(&self) -> Item<'a> {
         match self.is {
-            Type::Either(_, long) if self.node.map().is_some() => Item { is: long, ..self.clone() },
-            Type::Either(short, _) => Item { is: short, ..self.clone() },
+            Type::Either(short, long) => {
+                let is_long = match long {
+                    Type::List(_) => self.node.list().is_some(),
+                    _ => self.node.map().is_some(),
+                };
+                Item { is: if is_long { long } else { short }, ..self.clone() }
+            }
             _ => self.clone(),
         }
     }

@@ -33,6 +33,7 @@ fn values(out: &mut String) -> std::fmt::Result {
         Type::Address,
         Type::Host,
         Type::HostPattern,
+        Type::Origin,
         Type::Network,
         Type::Path,
         Type::HttpPath,
@@ -69,7 +70,8 @@ fn section(object: &Object, out: &mut String) -> std::fmt::Result {
             Rule::AtMostOne(names) => writeln!(out, "At most one of {}.\n", one_of(names))?,
             Rule::AtLeastOne(names) => writeln!(out, "At least one of {}.\n", one_of(names))?,
             Rule::Only(names, beside) => {
-                writeln!(out, "Only beside `{beside}`: {}.\n", one_of(names).replace(" or ", " and "))?
+                let names = one_of(names).replace(" or ", " and ");
+                writeln!(out, "Only beside {}: {names}.\n", one_of(beside))?
             }
         }
     }

@@ -42,8 +42,8 @@ pub enum Rule {
     AtMostOne(&'static [&'static str]),
     /// At least one of these keys.
     AtLeastOne(&'static [&'static str]),
-    /// These keys mean something only beside that one.
-    Only(&'static [&'static str], &'static str),
+    /// These keys mean something only beside one of those.
+    Only(&'static [&'static str], &'static [&'static str]),
 }
 
 /// What a value must be.
@@ -97,6 +97,8 @@ pub enum Type {
     Authority,
     /// Host, or `*.` and a suffix.
     HostPattern,
+    /// Scheme, host and port of a web page.
+    Origin,
     /// A path in a URL.
     HttpPath,
     /// What decision headers begin with.
@@ -110,7 +112,7 @@ pub enum Type {
     OneOrMany(&'static Type),
     /// Names of the author's own, and what each has.
     Map(&'static Type, &'static Type),
-    /// The short form, which is no map, or the long one, which is.
+    /// The short form, or the long one: a map or a list, which the short one is not.
     Either(&'static Type, &'static Type),
 }
 
@@ -171,6 +173,7 @@ impl Type {
             Type::Host => "host",
             Type::Authority => "host with or without port",
             Type::HostPattern => "host pattern",
+            Type::Origin => "origin",
             Type::HttpPath => "URL path",
             Type::Prefix => "header prefix",
             Type::Token => "secret",
@@ -223,6 +226,9 @@ impl Type {
             Type::Authority => "a host name or IP address, with or without a port".into(),
             Type::HostPattern => {
                 "a host name such as `shop.example.org`, or `*.example.org`, without port".into()
+            }
+            Type::Origin => {
+                "an origin as browsers send it: `https://shop.example.org` or `http://localhost:3000`".into()
             }
             Type::HttpPath => "a path that starts with `/`, without query".into(),
             Type::Prefix => "lower case letters, digits and `-`, a `-` at the end, such as `x-flag-`".into(),

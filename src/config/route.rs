@@ -107,7 +107,7 @@ pub struct Forward {
 }
 
 /// A flag named in the configuration.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlagName {
     /// Not empty.
     pub key: Name,
@@ -207,8 +207,8 @@ pub struct Ofrep {
 pub enum Shown {
     /// Every flag.
     All,
-    /// These, in the order written; keys.
-    Only(Vec<Name>),
+    /// These, in the order written, each once.
+    Only(Vec<FlagName>),
 }
 
 /// A token bucket.

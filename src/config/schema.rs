@@ -82,9 +82,9 @@ fn apply(rule: &Rule, schema: &mut Value) {
             schema["oneOf"] = json!(one);
         }
         Rule::Only(names, beside) => {
-            let needs: Map<String, Value> =
-                names.iter().map(|name| ((*name).into(), json!([beside]))).collect();
-            schema["dependentRequired"] = json!(needs);
+            for name in *names {
+                schema["dependentSchemas"][name] = json!({"anyOf": each(beside)});
+            }
         }
     }
 }
@@ -121,6 +121,7 @@ fn value(is: &'static Type, definitions: &mut Map<String, Value>) -> Value {
         Type::Host => pattern(r"^([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])$"),
         Type::Authority => pattern(r"^([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$"),
         Type::HostPattern => pattern(r"^(\*\.)?([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])$"),
+        Type::Origin => pattern(r"^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"),
         Type::HttpPath => pattern("^/[^?#]*$"),
         Type::Prefix => pattern("^[a-z0-9][a-z0-9-]*-$"),
         Type::Token => pattern("^[!-~]{16,}$"),

@@ -1,6 +1,7 @@
 //! What an operator sees: files that parse into what they say, and what holds for every file.
 
 mod errors;
+mod ofrep;
 mod shadows;
 
 use std::path::Path;

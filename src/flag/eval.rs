@@ -82,11 +82,19 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         }
     }
 
+    #[inline]
     fn eval(&mut self, expr: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
         self.meter.step(1)?;
-        if let Expr::Literal(literal) = expr {
-            return Ok(Value::from(&literal.json));
+        match expr {
+            // Leaves are most of every rule, and need nothing of what follows.
+            Expr::Literal(literal) => Ok(Value::from(&literal.json)),
+            Expr::Var(lookup @ Lookup::Slot(_), None) if !W::WATCHES => self.read(lookup, scope),
+            _ => self.work(expr, scope),
         }
+    }
+
+    #[inline(never)]
+    fn work(&mut self, expr: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
         let step = self.witness.enter(expr);
         let value = match expr {
             Expr::Literal(literal) => Value::from(&literal.json),
@@ -140,6 +148,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
     }
 
     /// The value of an operator's argument, which the operator will read.
+    #[inline]
     fn argument(&mut self, arg: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
         let value = self.eval(arg, scope)?;
         if let Value::Text(text) = &value {
@@ -205,51 +214,38 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
     }
 
     fn read(&mut self, lookup: &'e Lookup, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
-        match self.look(lookup, scope)? {
-            Cow::Borrowed(value) => self.meter.copy(value),
-            Cow::Owned(value) => Ok(value),
-        }
-    }
-
-    /// What a `var` reads; what is in the scope is not copied.
-    fn look<'s>(&mut self, lookup: &'e Lookup, scope: Option<&'s Scope<'e>>) -> Result<Cow<'s, Value<'e>>> {
-        Ok(Cow::Owned(match lookup {
+        match lookup {
             Lookup::Slot(slot) => {
                 self.meter.search(self.context.search(Some(*slot)))?;
-                self.meter.given(self.context.attribute(*slot))?
+                self.meter.given(self.context.attribute(*slot))
             }
-            Lookup::TargetingKey => self.targeting_key()?,
-            Lookup::FlagKey => self.flag_key.into(),
-            Lookup::Timestamp => Number::from(self.context.timestamp()).into(),
-            Lookup::Nothing => Value::Null,
-            Lookup::Whole(path) => Value::at(self.whole(), path),
-            Lookup::Local(path) => return Ok(local(scope, path)),
+            Lookup::TargetingKey => self.targeting_key(),
+            Lookup::FlagKey => Ok(self.flag_key.into()),
+            Lookup::Timestamp => Ok(Number::from(self.context.timestamp()).into()),
+            Lookup::Nothing => Ok(Value::Null),
+            Lookup::Whole(path) => Ok(Value::at(self.whole(), path)),
+            Lookup::Local(path) => self.meter.copy(&local(scope, path)),
             Lookup::Computed(path, is_local) => {
                 let path = self.eval(path, scope)?;
                 let path = self.meter.text(&path)?;
-                return self.named(&path, *is_local, scope);
+                self.named(&path, *is_local, scope)
             }
-        }))
+        }
     }
 
     /// What a path names that is known only now.
-    fn named<'s>(
-        &mut self,
-        path: &str,
-        is_local: bool,
-        scope: Option<&'s Scope<'e>>,
-    ) -> Result<Cow<'s, Value<'e>>> {
+    fn named(&mut self, path: &str, is_local: bool, scope: Option<&Scope<'e>>) -> Result<Value<'e>> {
         self.meter.read(path.len())?;
-        Ok(Cow::Owned(match path {
-            _ if is_local => return Ok(local(scope, path)),
-            "targetingKey" => self.targeting_key()?,
-            "" => Value::at(self.whole(), path),
-            _ if path.starts_with("$flagd") => Value::at(self.whole(), path),
+        match path {
+            _ if is_local => self.meter.copy(&local(scope, path)),
+            "targetingKey" => self.targeting_key(),
+            "" => Ok(Value::at(self.whole(), path)),
+            _ if path.starts_with("$flagd") => Ok(Value::at(self.whole(), path)),
             _ => {
                 self.meter.search(self.context.search(None))?;
-                self.meter.given(self.context.computed(path))?
+                self.meter.given(self.context.computed(path))
             }
-        }))
+        }
     }
 
     /// What is no key to split by can still be read: the empty text, a number.
@@ -288,7 +284,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
                 names = known.len();
                 for (name, lookup) in known {
                     self.meter.step(1)?;
-                    if is_missing(&*self.look(lookup, scope)?) {
+                    if is_missing(&self.read(lookup, scope)?) {
                         self.meter.push(&mut absent, Value::from(name))?;
                     }
                 }
@@ -302,7 +298,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
                         self.meter.step(1)?;
                         names += 1;
                         let path = self.meter.text(&name)?;
-                        if is_missing(&*self.named(&path, *is_local, scope)?) {
+                        if is_missing(&self.named(&path, *is_local, scope)?) {
                             drop(path);
                             self.meter.push(&mut absent, name)?;
                         }

@@ -33,21 +33,16 @@ pub enum Value<'a> {
 impl<'a> Value<'a> {
     /// What a dotted path names in a JSON value; numbers index lists, the empty path is the value itself.
     pub fn at(json: &'a Json, path: &str) -> Value<'a> {
-        if path.is_empty() { Value::from(json) } else { Value::down(json, path.split('.')) }
+        match path {
+            "" => Value::from(json),
+            // Most paths have one part.
+            _ if !path.as_bytes().contains(&b'.') => part(json, path).map_or(Value::Null, Value::from),
+            _ => Value::down(json, path.split('.')),
+        }
     }
 
-    fn down(json: &'a Json, parts: Split<char>) -> Value<'a> {
-        let mut here = json;
-        for part in parts {
-            let next = match here {
-                Json::Object(map) => map.get(part),
-                Json::Array(list) => index(part).and_then(|index| list.get(index)),
-                _ => None,
-            };
-            let Some(next) = next else { return Value::Null };
-            here = next;
-        }
-        Value::from(here)
+    fn down(json: &'a Json, mut parts: Split<char>) -> Value<'a> {
+        parts.try_fold(json, part).map_or(Value::Null, Value::from)
     }
 
     /// [`Value::at`], for a value in hand; what lies in it is not copied.
@@ -129,6 +124,15 @@ impl<'a> Iterator for Items<'a> {
             Items::Made(list) => list.next(),
             Items::One(one) => one.take(),
         }
+    }
+}
+
+/// What one part of a path leads to.
+fn part<'a>(json: &'a Json, part: &str) -> Option<&'a Json> {
+    match json {
+        Json::Object(map) => map.get(part),
+        Json::Array(list) => list.get(index(part)?),
+        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@ use super::exchange::Exchange;
 use crate::config::route::FixedResponse;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
 /// A request body that nobody wants is read to its end when it is no longer than this, so that the connection can go on.
 const DRAINED: u64 = 64 << 10;
 
@@ -24,12 +25,8 @@ pub struct Answer {
 impl Answer {
     /// One line of text, which no cache keeps.
     pub fn text(status: StatusCode, line: &'static str) -> Answer {
-        let fresh = (CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-        Answer {
-            status,
-            fields: vec![(CONTENT_TYPE, TEXT), fresh],
-            body: Bytes::from_static(line.as_bytes()),
-        }
+        let fields = vec![(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)];
+        Answer { status, fields, body: Bytes::from_static(line.as_bytes()) }
     }
 
     /// The gateway's own words for a status.
@@ -48,6 +45,16 @@ impl Answer {
         )
     }
 
+    /// A head alone, which no cache keeps.
+    pub fn empty(status: StatusCode) -> Answer {
+        Answer { status, fields: vec![(CACHE_CONTROL, NO_STORE)], body: Bytes::new() }
+    }
+
+    /// All of it is given.
+    pub fn whole(status: StatusCode, fields: Vec<(HeaderName, HeaderValue)>, body: Bytes) -> Answer {
+        Answer { status, fields, body }
+    }
+
     pub fn redirect(status: StatusCode, location: HeaderValue) -> Answer {
         Answer { status, fields: vec![(LOCATION, location)], body: Bytes::new() }
     }
@@ -58,6 +65,22 @@ impl Answer {
             fields.push((CONTENT_TYPE, TEXT));
         }
         Answer { status: fixed.status, fields, body: Bytes::copy_from_slice(fixed.body.as_bytes()) }
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// One field more.
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Answer {
+        self.fields.push((name, value));
+        self
+    }
+
+    /// Some fields more.
+    pub fn with_all(mut self, fields: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Answer {
+        self.fields.extend(fields);
+        self
     }
 
     /// Sends it as the answer to a request that no upstream has seen; the connection goes on where that is cheap.

@@ -193,6 +193,11 @@ impl Exchange {
         }
     }
 
+    /// Since then it has only waited for something to tell: that is no time that the gateway took.
+    pub fn waited(&mut self, since: Instant) {
+        self.upstream = since.elapsed();
+    }
+
     /// What every answer of a decided route gets, whoever made it: the visitor's cookie, and honesty towards caches.
     pub fn sign(&self, head: &mut impl Fields) {
         let Some(decision) = &self.decision else { return };

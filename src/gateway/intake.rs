@@ -24,6 +24,8 @@ use crate::decide::decide;
 pub enum Verdict {
     Forward,
     Answer(Answer),
+    /// Of a client with this address, who asks for flags.
+    Ofrep(IpAddr),
 }
 
 /// Decides a request. `listener` is the name of the listener, `tls` whether it speaks TLS.
@@ -63,7 +65,7 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
         }
         (Action::Redirect(redirect), ..) => Verdict::Answer(answer_redirect(redirect, route, head, &facts)),
         (Action::Respond(fixed), ..) => Verdict::Answer(Answer::fixed(fixed)),
-        (Action::Ofrep(_), ..) => todo!(),
+        (Action::Ofrep(_), ..) => Verdict::Ofrep(facts.client_ip),
         // A route that forwards has a plan that forwards: the snapshot made both.
         (Action::Forward(_), ..) => Verdict::Answer(Answer::error(StatusCode::INTERNAL_SERVER_ERROR)),
     }

@@ -1,10 +1,13 @@
 //! What is live: a snapshot with everything resolved for its ids. A request takes it once and keeps it to its end.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use prometheus::IntGauge;
 
+use super::ofrep::Doors;
+use super::ofrep::updates::Updates;
 use super::shadow::Shadows;
 use super::streams::Streams;
 use super::upstream::Upstreams;
@@ -23,6 +26,12 @@ pub struct Live {
     pub upstreams: Upstreams,
     /// What copies of requests are sent by, and what is known of them.
     pub shadows: Shadows,
+    /// Who answers clients that ask for flags.
+    pub ofrep: Doors,
+    /// Wakes those who listen for changes.
+    pub updates: Updates,
+    /// When it was made.
+    pub since: Instant,
     /// What is open, and may have to end after a kill.
     pub streams: Arc<Streams>,
     /// Of the streams that begin now.
@@ -54,6 +63,9 @@ impl Live {
             service.versions.iter().map(|version| metrics.streams(&service.name, &version.name)).collect()
         });
         Live {
+            ofrep: Doors::new(&snapshot, metrics, before.map(|before| &before.ofrep)),
+            updates: before.map(|before| before.updates.clone()).unwrap_or_default(),
+            since: Instant::now(),
             era: streams.era(),
             streams,
             open_streams: open_streams.collect(),
@@ -63,6 +75,13 @@ impl Live {
             unusable: problems,
             snapshot,
         }
+    }
+
+    /// Makes it the one that is live, and wakes whoever listens.
+    pub fn publish(self, published: &Published) {
+        let updates = self.updates.clone();
+        published.store(Arc::new(self));
+        updates.tell();
     }
 
     /// Counts the open streams of a version.

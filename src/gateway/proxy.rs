@@ -13,6 +13,7 @@ use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
+use tokio::sync::watch;
 
 use super::CLIENT_IDLE;
 use super::answer::Answer;
@@ -21,6 +22,7 @@ use super::drain::Traffic;
 use super::exchange::Exchange;
 use super::intake::{self, Verdict};
 use super::live::Published;
+use super::ofrep::{self, Entrance};
 use super::{inbound, outbound};
 use crate::config::Name;
 use crate::decide::targeting_key;
@@ -35,6 +37,8 @@ pub struct Proxy {
     pub access_log: AccessLog,
     pub draining: Arc<AtomicBool>,
     pub traffic: Arc<Traffic>,
+    /// Tells that the listeners close.
+    pub closing: watch::Receiver<bool>,
 }
 
 #[async_trait]
@@ -54,6 +58,11 @@ impl ProxyHttp for Proxy {
             Verdict::Forward => Ok(false),
             Verdict::Answer(answer) => {
                 answer.send(session, exchange).await.map_err(|error| error.into_down())?;
+                Ok(true)
+            }
+            Verdict::Ofrep(client) => {
+                let at = Entrance { listener: &self.listener, live: &self.live, closing: &self.closing };
+                ofrep::serve(session, exchange, client, &at).await.map_err(|error| error.into_down())?;
                 Ok(true)
             }
         }

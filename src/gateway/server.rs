@@ -81,6 +81,7 @@ pub fn serve(server: Server) -> Result<(), String> {
             access_log: access_log.clone(),
             draining: draining.clone(),
             traffic: traffic.clone(),
+            closing: closed.clone(),
         };
         let conf = &pingora.configuration;
         let listening =

@@ -1,6 +1,6 @@
 //! The flags that a route names, looked up.
 
-use crate::config::route::{FlagName, Forward};
+use crate::config::route::{FlagName, Forward, Ofrep, Shown};
 use crate::config::{Name, Problem, ProblemKind, Severity, suggest};
 use crate::flag::{Flag, FlagId, FlagSet};
 use crate::route::RouteId;
@@ -83,6 +83,15 @@ pub fn named_flags(
         planned.push(NamedFlag::find(name, key, "the default version serves", flags, problems));
     }
     planned
+}
+
+/// Looks up what clients may ask for. Nothing is kept: whoever answers finds the flags by their keys.
+pub(super) fn shown_flags(id: RouteId, ofrep: &Ofrep, flags: &FlagSet, problems: &mut Vec<Problem>) {
+    let Shown::Only(names) = &ofrep.flags else { return };
+    for (index, name) in names.iter().enumerate() {
+        let key = format!("routes[{}].ofrep.flags[{index}]", id.0);
+        NamedFlag::find(name, key, "clients are told that there is none", flags, problems);
+    }
 }
 
 /// Whether a flag's rule can read the targeting key.

@@ -2,7 +2,7 @@
 
 use super::caching::CachePlan;
 use super::injection::Injections;
-use super::named::{NamedFlag, named_flags, reads_key};
+use super::named::{NamedFlag, named_flags, reads_key, shown_flags};
 use super::shadow::ShadowPlan;
 use super::version::VersionPlan;
 use crate::config::route::{Action, Route};
@@ -54,6 +54,9 @@ impl Plan {
     ) -> Plan {
         let key_rules =
             KeyRules::new(route.targeting_key.as_deref().unwrap_or(&config.context.targeting_key));
+        if let Action::Ofrep(ofrep) = &route.action {
+            shown_flags(id, ofrep, flags, problems);
+        }
         let Action::Forward(forward) = &route.action else {
             return Plan {
                 key_rules,

@@ -33,7 +33,8 @@ fn unknown<'s>(flag: &str, snapshot: &'s Snapshot) -> BTreeMap<&'s str, &'s Prob
     let Some(id) = snapshot.flags.find(flag) else { return BTreeMap::new() };
     let reads = &snapshot.flags.get(id).reads.slots;
     let slots = (0..snapshot.flags.paths().len()).map(|index| Slot(index as u32));
-    let unprovided = slots.filter(|slot| !snapshot.readers.provides(*slot));
+    let unprovided =
+        slots.filter(|slot| !snapshot.readers.provides(*slot) && !snapshot.claimed.contains(slot));
     // In the order of their slots, before all others.
     let problems = snapshot.problems.iter().filter(|problem| problem.kind == ProblemKind::UnknownAttribute);
     let read = unprovided.zip(problems).filter(|(slot, _)| reads.contains(slot));

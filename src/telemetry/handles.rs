@@ -1,6 +1,6 @@
 //! A snapshot's metric handles, by its ids: index arithmetic and atomics, no lookup by name.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::bounded::{Bounded, Cell};
@@ -10,7 +10,7 @@ use super::{Attempted, Metrics, Outcome};
 use crate::config::Name;
 use crate::config::service::VersionId;
 use crate::decide::{Decision, Resolved, Trouble};
-use crate::flag::{ErrorCode, Limit, Reason};
+use crate::flag::{ErrorCode, Flag, FlagId, Limit, Reason, Resolution};
 use crate::snapshot::{NamedFlag, Plan, Snapshot};
 use prometheus::Histogram;
 
@@ -26,6 +26,8 @@ pub struct Handles {
     upstream_seconds: Histogram,
     /// By route id.
     routes: Vec<RouteCells>,
+    /// By flag id; made when a client first asks for the flag.
+    asked: Vec<OnceLock<FlagCells>>,
     /// Requests that no route matches, or that are refused before.
     unmatched: RouteCells,
 }
@@ -83,10 +85,11 @@ impl Handles {
         Handles::of(
             metrics,
             routes.map(|(route, plan)| RouteCells::of(metrics, snapshot, &route.name, plan)).collect(),
+            snapshot.flags.iter().map(|_| OnceLock::new()).collect(),
         )
     }
 
-    fn of(metrics: &Metrics, routes: Vec<RouteCells>) -> Handles {
+    fn of(metrics: &Metrics, routes: Vec<RouteCells>, asked: Vec<OnceLock<FlagCells>>) -> Handles {
         Handles {
             requests: metrics.requests.clone(),
             evaluations: metrics.evaluations.clone(),
@@ -96,6 +99,7 @@ impl Handles {
             gateway_seconds: metrics.gateway_seconds.clone(),
             upstream_seconds: metrics.upstream_seconds.clone(),
             routes,
+            asked,
             unmatched: RouteCells::new(metrics, NO_ROUTE.into(), "".into(), &[], Vec::new(), Vec::new()),
         }
     }
@@ -116,6 +120,16 @@ impl Handles {
                 shadow.trouble(&route.name, trouble);
             }
         }
+    }
+
+    /// Counts an evaluation that a client asked for; `snapshot` is the one that these are the handles of.
+    pub fn evaluated(&self, snapshot: &Snapshot, flag: FlagId, resolution: &Resolution) {
+        let Some(cells) = self.asked.get(flag.0 as usize) else { return };
+        let cells = cells.get_or_init(|| {
+            let flag = snapshot.flags.get(flag);
+            FlagCells::of(&self.evaluations, &self.limits, &flag.key, Some(flag))
+        });
+        cells.count(&self.evaluations, &self.limits, &(*resolution).into());
     }
 
     /// Counts the outcome: requests, seconds, fallbacks.
@@ -141,10 +155,11 @@ impl RouteCells {
             .flat_map(|service| &service.versions)
             .map(|version| version.name.clone())
             .collect();
-        let flags =
-            plan.flags.iter().map(|flag| FlagCells::of(metrics, &metrics.evaluations, snapshot, flag));
+        let (evaluations, copies) = (&metrics.evaluations, &metrics.shadows.evaluations);
+        let cells = |counters, flag| FlagCells::named(counters, &metrics.limits, snapshot, flag);
+        let flags = plan.flags.iter().map(|flag| cells(evaluations, flag));
         let shadows = plan.shadows.iter().map(|shadow| ShadowCells {
-            flag: FlagCells::of(metrics, &metrics.shadows.evaluations, snapshot, &shadow.flag),
+            flag: cells(copies, &shadow.flag),
             trouble_lines: metrics.limiters.get(&format!("{name} {}", shadow.flag.key), "shadow"),
         });
         let service = service.map_or_else(|| "".into(), |service| service.name.clone());
@@ -243,15 +258,19 @@ impl ShadowCells {
 }
 
 impl FlagCells {
-    fn of(metrics: &Metrics, counters: &Bounded<3>, snapshot: &Snapshot, flag: &NamedFlag) -> FlagCells {
-        let definition = flag.of(&snapshot.flags).and_then(|flag| flag.definition.as_ref());
+    fn named(counters: &Bounded<3>, limits: &Bounded<2>, snapshot: &Snapshot, flag: &NamedFlag) -> FlagCells {
+        FlagCells::of(counters, limits, &flag.key, flag.of(&snapshot.flags))
+    }
+
+    fn of(counters: &Bounded<3>, limits: &Bounded<2>, key: &Name, flag: Option<&Flag>) -> FlagCells {
+        let definition = flag.and_then(|flag| flag.definition.as_ref());
         let variants = definition.iter().flat_map(|definition| &definition.variants);
         let variants = variants.map(|(name, _)| name.clone()).chain(["".into()]).map(|variant| {
-            let cells = Reason::ALL.map(|reason| Cell::new(counters, [&flag.key, &variant, reason.label()]));
+            let cells = Reason::ALL.map(|reason| Cell::new(counters, [key, &variant, reason.label()]));
             (variant, cells)
         });
-        let limits = Limit::ALL.map(|limit| Cell::new(&metrics.limits, [&flag.key, limit.as_str()]));
-        FlagCells { variants: variants.collect(), limits, key: flag.key.clone() }
+        let limits = Limit::ALL.map(|limit| Cell::new(limits, [key, limit.as_str()]));
+        FlagCells { variants: variants.collect(), limits, key: key.clone() }
     }
 
     fn count(&self, counters: &Bounded<3>, limits: &Bounded<2>, resolved: &Resolved) {

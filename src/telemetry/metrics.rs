@@ -11,6 +11,7 @@ use prometheus::{
 
 use super::bounded::Bounded;
 use super::limiter::Limiters;
+use super::ofrep::OfrepMetrics;
 use super::rare::Rare;
 use super::shadow::ShadowMetrics;
 use super::streams::StreamMetrics;
@@ -42,6 +43,7 @@ pub struct Metrics {
     pub(super) access_log_dropped: IntCounter,
     pub(super) shadows: ShadowMetrics,
     pub(super) streams: StreamMetrics,
+    pub(super) ofrep: OfrepMetrics,
     /// Not metrics, but bounded with them and as long-lived.
     pub(super) limiters: Limiters,
     reloads: [IntCounter; 3],
@@ -127,6 +129,7 @@ impl Metrics {
             access_log_dropped,
             shadows: ShadowMetrics::new(&registry, max_series),
             streams: StreamMetrics::new(&registry, max_series),
+            ofrep: OfrepMetrics::new(&registry, max_series),
             limiters: Limiters::new(max_series),
             reloads: ["published", "unchanged", "refused"].map(|result| reloads.with_label_values(&[result])),
             snapshot_info: gauges(

@@ -115,6 +115,7 @@ fn every_command_of_the_reference_runs() {
         "check",
         "completions",
         "demo",
+        "eval",
         "explain",
         "flags",
         "health",
@@ -364,17 +365,22 @@ fn the_guide_lists_the_metrics_that_there_are() {
     let listed: BTreeSet<&str> =
         guide.lines().filter_map(|line| line.strip_prefix("| `flagway_")?.split('`').next()).collect();
     let (stable, v2) = (Upstream::start("stable"), Upstream::start("v2"));
-    // One flag that is evaluated, one that is missing, and copies: one is dropped, one is compared.
+    // One flag that is evaluated, one that goes over its limit, one that is missing, and copies: one is dropped, one is compared.
     let config = format!(
-        "services: {{shop: {{default: stable, versions: {{stable: {{endpoints: ['{}']}}, v2: {{endpoints: ['{}']}}}}}}}}
-routes: [{{name: all, match: {{path_prefix: /}}, service: shop, version: {{flag: missing}}, inject: [w], shadows: [{{flag: s}}]}}]
+        "flags: {{sources: [{{file: flags.json}}], limits: {{steps: 100}}}}
+services: {{shop: {{default: stable, versions: {{stable: {{endpoints: ['{}']}}, v2: {{endpoints: ['{}']}}}}}}}}
+routes: [{{name: all, match: {{path_prefix: /}}, service: shop, version: {{flag: missing}}, inject: [w, l], shadows: [{{flag: s}}]}}]
 ",
         stable.address, v2.address
     );
     let flag = |value: &str| json!({"state": "ENABLED", "variants": {"it": value}, "defaultVariant": "it"});
-    let gateway = Gateway::start(&config, json!({"w": flag("on"), "s": flag("v2")}));
+    let mut long = flag("on");
+    long["targeting"] = json!({"some": [vec![1; 200], false]});
+    let gateway = Gateway::start(&config, json!({"w": flag("on"), "s": flag("v2"), "l": long}));
     assert_eq!(gateway.get("/").text(), "stable");
     assert_eq!(gateway.client().post("/", "").send().text(), "stable");
+    let asked = Client::new(gateway.admin()).post("/ofrep/v1/evaluate/flags", "{}").host("localhost").send();
+    assert_eq!(asked.status, 200);
     for metric in
         ["flagway_requests_total", "flagway_shadow_dropped_total", "flagway_shadow_comparisons_total"]
     {

@@ -1,5 +1,7 @@
 //! Two evaluators, written apart, hold each other to their word; and documents made to break the first one do not.
 
+#![allow(clippy::panic, reason = "a test that cannot go on says so by a panic")]
+
 #[path = "../support/hostile/mod.rs"]
 mod hostile;
 #[path = "../support/naive/mod.rs"]

@@ -1,6 +1,7 @@
 //! The three evaluations that flagd publishes figures for, as flags and contexts.
 //!
 //! Shared by the benchmark and by the test that counts allocations, so that both measure the same work.
+#![allow(dead_code, reason = "neither of the two uses all of it")]
 
 use flagway::config::{FlagLimits, FractionalVersion};
 use flagway::flag::{Definitions, Document, Entry, FlagSet, Format, JsonContext};

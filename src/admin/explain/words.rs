@@ -27,8 +27,10 @@ pub fn unmatched(routes: usize) -> String {
 pub fn decided(told: &Explanation, decision: &Decision, plan: &Plan) -> String {
     let route = told.route.as_deref().unwrap_or_default();
     let (Some(target), Some(version)) = (&decision.target, &told.version) else {
-        let status = told.status.unwrap_or_default();
-        return format!("the route `{route}` answers {status} by itself");
+        return match told.status {
+            Some(status) => format!("the route `{route}` answers {status} by itself"),
+            None => format!("the route `{route}` answers OpenFeature clients by itself"),
+        };
     };
     let default = format!("the default version `{version}` serves");
     let asked = plan.forward.as_ref().and_then(|forward| forward.version.as_ref());

@@ -151,10 +151,13 @@ fn broken(rule: &Rule, item: &Item<'_>, meant: &[&'static str]) -> Option<Proble
             let found = format!("{} stand side by side", list(&keys));
             (found, format!("only one of {}", one_of(names)), keys.iter().map(|key| &key.place).max())
         }
-        Rule::Only(names, beside) if present(&[beside]).is_empty() && !meant.contains(beside) => {
+        Rule::Only(names, beside)
+            if present(beside).is_empty() && !beside.iter().any(|name| meant.contains(name)) =>
+        {
             let keys = present(names);
             let first = keys.iter().map(|key| &key.place).min()?;
-            (format!("{} without `{beside}`", list(&keys)), format!("`{beside}` beside it"), Some(first))
+            let beside = one_of(beside);
+            (format!("{} without {beside}", list(&keys)), format!("{beside} beside it"), Some(first))
         }
         _ => return None,
     };

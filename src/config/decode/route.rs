@@ -5,6 +5,7 @@ use http::Method;
 use super::context::{KEY_SOURCE, key_sources};
 use super::headers::{EDITS, authority, edits, host, http_path, pairs};
 use super::matches::{MATCH, matches, prefix};
+use super::ofrep::{OFREP, ofrep};
 use super::scalar::{choice, integer, name, shown, status, text};
 use super::service::{Names, service_named};
 use super::shadow::{SHADOW, shadows};
@@ -25,6 +26,7 @@ pub static ROUTE: Object = Object {
         optional("service", Type::Name, "Forwards to this service."),
         optional("redirect", Type::Object(&REDIRECT), "Answers with a redirect."),
         optional("respond", Type::Object(&RESPOND), "Answers by itself."),
+        optional("ofrep", Type::Object(&OFREP), "Answers what OpenFeature clients ask."),
         optional(
             "version",
             Type::Object(&VERSION_RULE),
@@ -48,20 +50,12 @@ pub static ROUTE: Object = Object {
         ),
     ],
     rules: &[
-        Rule::ExactlyOne(&["service", "redirect", "respond"]),
+        Rule::ExactlyOne(&["service", "redirect", "respond", "ofrep"]),
         Rule::Only(
-            &[
-                "version",
-                "inject",
-                "shadows",
-                "rewrite",
-                "request_headers",
-                "response_headers",
-                "targeting_key",
-                "caching",
-            ],
-            "service",
+            &["version", "inject", "shadows", "rewrite", "request_headers", "response_headers", "caching"],
+            &["service"],
         ),
+        Rule::Only(&["targeting_key"], &["service", "ofrep"]),
     ],
     later: &[],
 };
@@ -139,12 +133,16 @@ pub fn routes(item: &Item<'_>, decoder: &mut Decoder<'_>, around: &Surroundings<
         let redirect = fields.get("redirect", decoder, |item, decoder| redirect(item, decoder, is_prefix));
         let respond =
             fields.get("respond", decoder, |item, decoder| respond(item, decoder, around.injection));
+        let ofrep = fields.get("ofrep", decoder, |item, decoder| ofrep(item, decoder, matches.as_ref()));
         let targeting_key = fields.get("targeting_key", decoder, key_sources);
         let caching = fields.get("caching", decoder, |item, decoder| {
             choice(item, decoder, [("auto", Caching::Auto), ("off", Caching::Off)])
         });
-        let action =
-            forward.map(Action::Forward).or(redirect.map(Action::Redirect)).or(respond.map(Action::Respond));
+        let action = forward
+            .map(Action::Forward)
+            .or(redirect.map(Action::Redirect))
+            .or(respond.map(Action::Respond))
+            .or(ofrep.map(Action::Ofrep));
         Some(Route {
             name: name?,
             matches: matches?,
@@ -166,7 +164,7 @@ fn forward(
     let service = fields.get("service", decoder, |item, decoder| service_named(item, decoder, around.names));
     let version =
         fields.get("version", decoder, |item, decoder| version_rule(item, decoder, around.names, service));
-    let inject = fields.get("inject", decoder, inject);
+    let inject = fields.get("inject", decoder, flag_names);
     let shadows =
         fields.get("shadows", decoder, |item, decoder| shadows(item, decoder, around, service, methods));
     let rewrite = fields.get("rewrite", decoder, |item, decoder| rewrite(item, decoder, is_prefix));
@@ -185,7 +183,8 @@ fn forward(
     })
 }
 
-fn inject(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<FlagName>> {
+/// Names of flags, each once.
+pub fn flag_names(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<FlagName>> {
     let mut seen: Vec<Name> = Vec::new();
     decoder.list(item, |item, decoder| {
         let flag = flag_name(item, decoder)?;

@@ -9,11 +9,22 @@ use crate::flag::{Limit, Value};
 /// `in`: part of a text, or strictly equal to an item of a list. False for any other haystack.
 pub fn contains(args: &[Value], meter: &mut Meter) -> Result<bool, Limit> {
     match args {
-        [Value::Text(needle), Value::Text(haystack), ..] => Ok(haystack.contains(&**needle)),
+        [Value::Text(needle), Value::Text(haystack), ..] => Ok(within(needle, haystack)),
         [needle, Value::Array(list), ..] => any(list.iter().map(Value::from), needle, meter),
         [needle, Value::List(list), ..] => any(list.iter(), needle, meter),
         _ => Ok(false),
     }
+}
+
+/// Whether a text has another in it.
+fn within(needle: &str, haystack: &str) -> bool {
+    // Preparing a search that is linear takes longer than looking at each place of a short text.
+    const SHORT: usize = 64;
+    if haystack.len() > SHORT {
+        return haystack.contains(needle);
+    }
+    let Some((first, rest)) = needle.as_bytes().split_first() else { return true };
+    haystack.as_bytes().windows(needle.len()).any(|place| place[0] == *first && place[1..] == *rest)
 }
 
 fn any<'v>(

@@ -60,7 +60,8 @@ fn deep(dice: &mut Dice) -> (Json, Json) {
 fn nested_lists(dice: &mut Dice) -> (Json, Json) {
     let depth = dice.size(1, 130);
     let lists = (0..depth).fold(json!({"var": "text"}), |inner, _| json!([inner, inner.is_array()]));
-    (op(*dice.pick(&["cat", "in", "merge", "==", "!", "max"]), json!([lists])), PLAIN)
+    let name = *dice.pick(&["cat", "in", "merge", "==", "!", "max"]);
+    (op(name, json!([lists])), PLAIN)
 }
 
 fn wide(dice: &mut Dice) -> (Json, Json) {
@@ -103,15 +104,11 @@ fn doubling_list(dice: &mut Dice) -> (Json, Json) {
 
 fn wrapping(dice: &mut Dice) -> (Json, Json) {
     let accumulator = json!({"var": "accumulator"});
-    let width = dice.size(1, 3);
-    let body = (0..dice.size(1, 30)).fold(accumulator, |inner, _| Json::Array(vec![inner; width.min(2)]));
-    (
-        op(
-            *dice.pick(&["cat", "!", "in", "merge", "=="]),
-            json!([{"reduce": [list(dice, 2_000), body, [1]]}, 1]),
-        ),
-        PLAIN,
-    )
+    // Two wide, it must end where it is larger than any rule may be, or making it takes the memory.
+    let (width, deepest) = if dice.size(1, 3) == 1 { (1, 30) } else { (2, 15) };
+    let body = (0..dice.size(1, deepest)).fold(accumulator, |inner, _| Json::Array(vec![inner; width]));
+    let name = *dice.pick(&["cat", "!", "in", "merge", "=="]);
+    (op(name, json!([{"reduce": [list(dice, 2_000), body, [1]]}, 1])), PLAIN)
 }
 
 fn loops(dice: &mut Dice) -> (Json, Json) {
@@ -123,7 +120,8 @@ fn loops(dice: &mut Dice) -> (Json, Json) {
         ])
         .clone();
     let loops = (0..dice.size(2, 12)).fold(body, |body, _| {
-        op(*dice.pick(&["map", "filter", "all", "some", "none", "reduce"]), json!([list(dice, 300), body, 0]))
+        let name = *dice.pick(&["map", "filter", "all", "some", "none", "reduce"]);
+        op(name, json!([list(dice, 300), body, 0]))
     });
     (loops, PLAIN)
 }
