@@ -23,7 +23,7 @@ fuzz_target!(|input: &[u8]| {
     let text = String::from_utf8_lossy(input);
     let flags = match serde_json::from_str(&text) {
         Ok(Json::Object(flags)) => flags,
-        _ => Map::from_iter([(text.to_string(), json!({ text: text }))]),
+        _ => Map::from_iter([(text.to_string(), json!({ (text.to_string()): text }))]),
     };
     let flags: Map<_, _> = flags.into_iter().filter(|(key, _)| !key.is_empty()).take(8).collect();
     let Some(snapshot) = build(&flags) else { return };
@@ -48,7 +48,12 @@ fuzz_target!(|input: &[u8]| {
     let injected = &snapshot.plans[0].forward.as_ref().expect("it forwards").injections.flags;
     let mut members = 1;
     for injected in injected {
-        let key = &*snapshot.plans[0].flags[injected.flag].key;
+        let flag = &snapshot.plans[0].flags[injected.flag];
+        // A name that is too long, say.
+        if flag.id.is_none_or(|id| snapshot.flags.get(id).definition.is_none()) {
+            continue;
+        }
+        let key = &*flag.key;
         let Some((variant, value)) = flags[key].as_object().and_then(|variants| variants.iter().next())
         else {
             continue;

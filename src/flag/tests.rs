@@ -3,6 +3,7 @@
 mod documents;
 mod edges;
 mod fractional;
+mod identities;
 mod limits;
 mod numbers;
 mod places;

@@ -79,6 +79,19 @@ fn what_stands_nowhere_has_the_place_of_what_is_above_it() {
 }
 
 #[test]
+fn a_text_that_breaks_off_ends_the_walk() {
+    for (text, path, expected) in [
+        (r#"{"a": [1"#, "a[1]", "1:2+3"),
+        (r#"{"a": {"b"#, "a.b", "1:2+3"),
+        (r#"{"a": "x\"#, "a", "1:2+3"),
+        (r#"{"a""#, "a", "1:2+3"),
+        ("", "a", "-"),
+    ] {
+        assert_eq!(place(&find(text, &[path]), path), expected, "{text}");
+    }
+}
+
+#[test]
 fn every_key_and_item_of_yaml_is_found_where_it_stands() {
     let tree = tree::parse("f", YAML, ProblemKind::Document, &Limits { bytes: 1000, depth: 9, nodes: 99 });
     let tree = tree.expect("it is YAML");
