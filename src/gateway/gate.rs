@@ -18,14 +18,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pingora::apps::{HttpServerApp, ServerApp};
+use pingora::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ServerApp};
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
-use pingora::proxy::HttpProxy;
+use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::ShutdownWatch;
+use pingora::server::configuration::ServerConf;
 use prometheus::IntCounterVec;
 use tokio::time::{Instant, sleep_until};
 
+use super::CLIENT_IDLE;
 use super::live::Published;
 use super::proxy::Proxy;
 use crate::config::Name;
@@ -65,9 +67,16 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// The gate of a listener.
-    pub fn gate(&self, inner: HttpProxy<Proxy>, listener: &Name) -> Gate {
-        let (inner, listener, admission) = (Arc::new(inner), listener.clone(), self.clone());
+    /// The gate before a listener's hooks.
+    pub fn gate(&self, conf: &Arc<ServerConf>, proxy: Proxy) -> Gate {
+        let listener = proxy.listener.clone();
+        let mut inner = http_proxy(conf, proxy);
+        let mut options = HttpServerOptions::default();
+        options.h2_idle_timeout = Some(CLIENT_IDLE);
+        // The gate has seen the preface.
+        options.h2c = true;
+        inner.server_options = Some(options);
+        let (inner, admission) = (Arc::new(inner), self.clone());
         Gate { inner, listener, admission }
     }
 }
@@ -95,7 +104,7 @@ impl ServerApp for Gate {
         if conn.chose_h2() {
             return self.h2(conn, shutdown).await;
         }
-        let mut settings: Option<pingora::apps::HttpPersistentSettings> = None;
+        let mut settings: Option<HttpPersistentSettings> = None;
         let mut served = 0_u32;
         loop {
             // Each request by the limits of its time.

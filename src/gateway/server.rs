@@ -92,17 +92,8 @@ pub fn serve(server: Server) -> Result<(), String> {
             closing: closed.clone(),
             refusals: admission.refusals.clone(),
         };
-        let conf = &pingora.configuration;
-        let listening = Listening::new(
-            number,
-            listener,
-            socket,
-            proxy,
-            &admission,
-            conf,
-            closed.clone(),
-            signals.clone(),
-        )?;
+        let gate = admission.gate(&pingora.configuration, proxy);
+        let listening = Listening::new(number, listener, socket, gate, closed.clone(), signals.clone())?;
         pingora.add_service(listening).add_dependency(&resolving);
     }
     let grace = config.shutdown_grace;

@@ -2,7 +2,7 @@
 //! copies of requests.
 //!
 //! Sockets are bound before and handed over by Pingora's table of descriptors, under a key of ours: so a port that is taken is an
-//! error of the start, and port 0 can be told. The gate stands between the socket and [`Proxy`].
+//! error of the start, and port 0 can be told. The gate stands between the socket and the hooks.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd;
@@ -10,18 +10,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pingora::apps::HttpServerOptions;
 use pingora::listeners::{L4BufferSettings, ListenerConfig};
-use pingora::proxy::http_proxy;
-use pingora::server::configuration::ServerConf;
 use pingora::server::{ListenFds, ShutdownWatch};
 use pingora::services::listening::Service;
 use pingora::services::{ServiceReadyNotifier, ServiceWithDependents};
 use tokio::sync::watch;
 
-use super::CLIENT_IDLE;
-use super::gate::{Admission, Gate};
-use super::proxy::Proxy;
+use super::gate::Gate;
 use super::server::Door;
 use super::shadow::runner::Runner;
 use super::tls;
@@ -47,9 +42,7 @@ impl Listening {
         number: usize,
         listener: Listener,
         socket: TcpListener,
-        proxy: Proxy,
-        admission: &Admission,
-        conf: &Arc<ServerConf>,
+        gate: Gate,
         close: ShutdownWatch,
         signals: watch::Receiver<bool>,
     ) -> Result<Listening, String> {
@@ -61,13 +54,6 @@ impl Listening {
             None => endpoint = endpoint.l4_buffer(L4BufferSettings::default().read(0)),
         }
         socket.set_nonblocking(true).map_err(|error| format!("listener `{}`: {error}", listener.name))?;
-        let mut app = http_proxy(conf, proxy);
-        let mut options = HttpServerOptions::default();
-        options.h2_idle_timeout = Some(CLIENT_IDLE);
-        // The gate has seen the preface.
-        options.h2c = true;
-        app.server_options = Some(options);
-        let gate = admission.gate(app, &listener.name);
         let mut inner = Service::new(format!("traffic {}", listener.name), gate);
         inner.add_listener(endpoint);
         Ok(Listening {

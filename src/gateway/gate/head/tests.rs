@@ -204,8 +204,8 @@ proptest! {
     ) {
         let bytes = parts.concat().into_bytes();
         let whole = Scan::default().look(&bytes, &limits());
-        if let Ok(Some(length)) = whole {
-            if let Ok(head) = Head::read(&bytes[..length], &limits(), |_| false) {
+        if let Ok(Some(length)) = whole
+            && let Ok(head) = Head::read(&bytes[..length], &limits(), |_| false) {
                 let shown = head.shown(&bytes).collect::<Vec<_>>().concat();
                 prop_assert!(shown.len() <= length && shown.ends_with(b"\r\n\r\n"));
                 // What is shown is read the same, by us and by a parser that is not ours.
@@ -214,7 +214,6 @@ proptest! {
                 let mut fields = [httparse::EMPTY_HEADER; 16];
                 let parsed = httparse::Request::new(&mut fields).parse(&shown);
                 prop_assert_eq!(parsed, Ok(httparse::Status::Complete(shown.len())));
-            }
         }
         let (mut scan, mut end) = (Scan::default(), 0);
         let mut cuts = cuts.into_iter();
