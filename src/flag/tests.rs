@@ -13,6 +13,7 @@ mod resolving;
 mod rulings;
 mod semantics;
 mod sets;
+mod told;
 
 use serde_json::{Value as Json, json};
 
