@@ -18,7 +18,9 @@ fn config(ofrep: &str) -> String {
 }
 
 fn gateway(ofrep: &str) -> Gateway {
-    Setup::new(&config(ofrep)).flags(json!({"v": opt_in()})).start()
+    // Thousands of listeners from one address are what is tried here.
+    let limits = "limits: {connections_per_address: 10000}\n";
+    Setup::new(&(config(ofrep) + limits)).flags(json!({"v": opt_in()})).start()
 }
 
 /// A listener that knows of what is live.
