@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::meter::Meter;
 use super::operators;
-use super::rule::{Answer, Each, Expr, Lookup, Missing, MissingNames, Op};
+use super::rule::{Answer, Each, Expr, Literal, Lookup, Missing, MissingNames};
 use super::trace::Witness;
 use super::value::Items;
 use super::variants::VariantNames;
@@ -26,6 +26,12 @@ type Result<T> = std::result::Result<T, Limit>;
 pub enum Scope<'e> {
     Element(Value<'e>),
     Pair { current: Value<'e>, accumulator: Value<'e> },
+}
+
+/// A text or null at hand, and the bytes looked through to find it.
+pub struct Glance<'e> {
+    pub content: Option<&'e str>,
+    pub searched: usize,
 }
 
 /// One evaluation under way.
@@ -172,33 +178,41 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
 
     /// Whether a condition holds.
     fn holds(&mut self, condition: &'e Expr, scope: Option<&Scope<'e>>) -> Result<bool> {
-        // The commonest of all, an attribute that is a text, without the detour over values.
+        // The commonest of all, texts at hand, without the detour over values.
         if !W::WATCHES
-            && let Expr::Call(Op::Equal | Op::StrictEqual, args) = condition
-            && let [Expr::Var(Lookup::Slot(slot), None), Expr::Literal(literal)] = &**args
-            && let Json::String(wanted) = &literal.json
+            && let Expr::Call(op, args) = condition
+            && let [left, right] = &**args
+            && let Some(compare) = operators::on_texts(*op)
+            && let (Some(left), Some(right)) = (self.glance(left), self.glance(right))
         {
             // It costs what the detour costs.
-            match self.context.attribute(*slot) {
-                text @ Value::Text(_) => {
-                    self.meter.step(2)?;
-                    self.meter.search(self.context.search(Some(*slot)))?;
-                    let Value::Text(text) = self.meter.given(text)? else { return Ok(false) };
-                    self.meter.read(text.len())?;
-                    self.meter.step(1)?;
-                    self.meter.read(wanted.len())?;
-                    return Ok(*text == **wanted);
-                }
-                Value::Null => {
-                    self.meter.step(3)?;
-                    self.meter.search(self.context.search(Some(*slot)))?;
-                    self.meter.read(wanted.len())?;
-                    return Ok(false);
-                }
-                _ => {}
+            self.meter.step(3)?;
+            for text in [&left, &right] {
+                self.meter.search(text.searched)?;
+                self.meter.read(text.content.map_or(0, str::len))?;
             }
+            return Ok(compare(left.content, right.content));
         }
         Ok(self.eval(condition, scope)?.truthy())
+    }
+
+    /// The text or null that an expression is without any work; nothing is charged for it yet.
+    #[inline]
+    pub fn glance(&self, expr: &'e Expr) -> Option<Glance<'e>> {
+        match expr {
+            Expr::Literal(Literal { json: Json::String(text), .. }) => {
+                Some(Glance { content: Some(text), searched: 0 })
+            }
+            Expr::Var(Lookup::Slot(slot), None) => {
+                let content = match self.context.attribute(*slot) {
+                    Value::Text(Cow::Borrowed(text)) => Some(text),
+                    Value::Null => None,
+                    _ => return None,
+                };
+                Some(Glance { content, searched: self.context.search(Some(*slot)) })
+            }
+            _ => None,
+        }
     }
 
     /// The first argument that is truthy (`or`) or not (`and`), else the last.

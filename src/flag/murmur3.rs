@@ -18,15 +18,14 @@ pub struct Murmur3 {
 
 impl Murmur3 {
     /// Takes more bytes; how they are cut makes no difference.
-    pub fn write(&mut self, mut bytes: &[u8]) {
-        while !self.length.is_multiple_of(4) {
-            let Some((first, rest)) = bytes.split_first() else { return };
-            self.push(*first);
-            bytes = rest;
-        }
+    pub fn write(&mut self, bytes: &[u8]) {
+        // A block begins in the tail and ends in the bytes, or the tail is empty.
+        let bits = 8 * (self.length % 4);
         let (blocks, rest) = bytes.as_chunks::<4>();
         for block in blocks {
-            self.mix(u32::from_le_bytes(*block));
+            let block = u64::from(u32::from_le_bytes(*block)) << bits | u64::from(self.tail);
+            self.mix(block as u32);
+            self.tail = (block >> 32) as u32;
         }
         self.length = self.length.wrapping_add((blocks.len() as u32).wrapping_mul(4));
         for byte in rest {

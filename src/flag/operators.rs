@@ -36,3 +36,18 @@ pub fn apply<'a>(op: Op, args: &mut [Value<'a>], meter: &mut Meter) -> Result<Va
         Op::SemVer => sem_ver::compare(args).into(),
     })
 }
+
+/// A condition on two texts, or on null in the place of one.
+type OnTexts = fn(Option<&str>, Option<&str>) -> bool;
+
+/// What an operator says of texts as a condition.
+pub fn on_texts(op: Op) -> Option<OnTexts> {
+    Some(match op {
+        Op::Equal | Op::StrictEqual => |left, right| left == right,
+        Op::NotEqual | Op::StrictNotEqual => |left, right| left != right,
+        Op::In => |needle, text| needle.zip(text).is_some_and(|(needle, text)| list::within(needle, text)),
+        Op::StartsWith => |text, edge| text.zip(edge).is_some_and(|(text, edge)| text.starts_with(edge)),
+        Op::EndsWith => |text, edge| text.zip(edge).is_some_and(|(text, edge)| text.ends_with(edge)),
+        _ => return None,
+    })
+}

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Machine, Result, Scope};
+use super::{Glance, Machine, Result, Scope};
 use crate::config::FractionalVersion;
 use crate::flag::fault::quoted;
 use crate::flag::murmur3::Murmur3;
@@ -10,6 +10,9 @@ use crate::flag::operators::fractional;
 use crate::flag::rule::{Expr, Fractional, Literal, Split};
 use crate::flag::trace::{Witness, show};
 use crate::flag::{Context, Value};
+
+/// A bucket: its variant and weight.
+type Part<'e> = (Value<'e>, u64);
 
 /// What a `fractional` chose.
 pub enum Pick<'e> {
@@ -23,31 +26,63 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
     /// What a `fractional` gives.
     pub fn pick(&mut self, split: &'e Fractional, scope: Option<&Scope<'e>>) -> Result<Pick<'e>> {
         let null = Pick::Value(Value::Null);
-        // Parts of buckets, when they are computed or the first argument turns out to be one.
-        let mut parts: SmallVec<[(Value<'e>, u64); 8]> = SmallVec::new();
+        // What nearly every split is: of a text at hand, into buckets that are constants.
+        if !W::WATCHES
+            && let (Some(unit), Split::Fixed(table)) = (&split.unit, &split.split)
+            && let Some(Glance { content: Some(unit), searched }) = self.glance(unit)
+        {
+            self.meter.step(1)?;
+            self.meter.search(searched)?;
+            let hasher = fractional::text(split.version, unit);
+            self.meter.read(hasher.length())?;
+            return Ok(self.among(table, hasher.finish()));
+        }
         let mut unit = Value::Null;
+        let mut first = None;
         if let Some(expr) = &split.unit {
             unit = self.eval(expr, scope)?;
             if unit.len().is_some() {
-                let Some(part) = fractional::part(std::mem::take(&mut unit)) else { return Ok(null) };
-                parts.push(part);
-            } else if unit == Value::Null && split.version == FractionalVersion::V3 {
+                first = fractional::part(std::mem::take(&mut unit));
+                if first.is_none() {
+                    return Ok(null);
+                }
+            } else if matches!(unit, Value::Null) && split.version == FractionalVersion::V3 {
                 self.witness.note(|| "the unit is null".to_owned());
                 return Ok(null);
             }
         }
         let Some(hash) = self.hash(split, &unit, scope)? else { return Ok(null) };
         match &split.split {
+            Split::Nothing => Ok(null),
+            Split::Fixed(table) if first.is_none() => Ok(self.among(table, hash)),
+            _ => self.lay_out(&split.split, first, hash, scope),
+        }
+    }
+
+    /// The bucket of a table that a hash falls into.
+    fn among(&mut self, table: &'e [(u32, Literal)], hash: u32) -> Pick<'e> {
+        let sum = table.last().map_or(0, |(end, _)| *end);
+        let bucket = fractional::bucket(hash, sum);
+        let at = table.partition_point(|(end, _)| *end <= bucket);
+        // None when all weights are 0.
+        let Some((_, literal)) = table.get(at) else { return Pick::Value(Value::Null) };
+        self.witness.note(|| told(bucket, sum, at, table.len()));
+        Pick::Literal(literal)
+    }
+
+    /// The same where parts of buckets are computed, or the first argument turned out to be one.
+    #[inline(never)]
+    fn lay_out(
+        &mut self,
+        split: &'e Split,
+        first: Option<Part<'e>>,
+        hash: u32,
+        scope: Option<&Scope<'e>>,
+    ) -> Result<Pick<'e>> {
+        let null = Pick::Value(Value::Null);
+        let mut parts: SmallVec<[Part<'e>; 8]> = first.into_iter().collect();
+        match split {
             Split::Nothing => return Ok(null),
-            Split::Fixed(table) if parts.is_empty() => {
-                let sum = table.last().map_or(0, |(end, _)| *end);
-                let bucket = fractional::bucket(hash, sum);
-                let at = table.partition_point(|(end, _)| *end <= bucket);
-                // None when all weights are 0.
-                let Some((_, literal)) = table.get(at) else { return Ok(null) };
-                self.witness.note(|| told(bucket, sum, at, table.len()));
-                return Ok(Pick::Literal(literal));
-            }
             Split::Fixed(table) => {
                 let mut start = 0;
                 for (end, literal) in table {
@@ -87,7 +122,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         unit: &Value<'e>,
         scope: Option<&Scope<'e>>,
     ) -> Result<Option<u32>> {
-        let hasher = if *unit != Value::Null {
+        let hasher = if !matches!(unit, Value::Null) {
             self.witness.note(|| format!("unit {}", show(unit)));
             fractional::explicit(split.version, unit)
         } else {
@@ -105,7 +140,7 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
     }
 
     /// One computed bucket; none makes the whole `fractional` null.
-    fn part(&mut self, bucket: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Option<(Value<'e>, u64)>> {
+    fn part(&mut self, bucket: &'e Expr, scope: Option<&Scope<'e>>) -> Result<Option<Part<'e>>> {
         let Expr::List(parts) = bucket else {
             let bucket = self.eval(bucket, scope)?;
             return Ok(fractional::part(bucket));

@@ -36,15 +36,22 @@ pub fn implicit(version: FractionalVersion, mut prefix: Murmur3, targeting_key: 
 
 /// An explicit unit, taken by a hash; v2 knows texts only.
 pub fn explicit(version: FractionalVersion, unit: &Value) -> Option<Murmur3> {
-    let mut hasher = Murmur3::default();
     match (version, unit) {
-        (FractionalVersion::V2, Value::Text(text)) => hasher.write(text.as_bytes()),
-        (FractionalVersion::V2, _) => return None,
+        (_, Value::Text(unit)) => Some(text(version, unit)),
+        (FractionalVersion::V2, _) => None,
         // What has no number has no hash.
-        (FractionalVersion::V3, Value::Number(number)) if number.is_none() => return None,
-        (FractionalVersion::V3, _) => cbor::value(&mut hasher, unit),
+        (FractionalVersion::V3, Value::Number(number)) if number.is_none() => None,
+        (FractionalVersion::V3, _) => {
+            let mut hasher = Murmur3::default();
+            cbor::value(&mut hasher, unit);
+            Some(hasher)
+        }
     }
-    Some(hasher)
+}
+
+/// An explicit unit that is a text.
+pub fn text(version: FractionalVersion, unit: &str) -> Murmur3 {
+    implicit(version, Murmur3::default(), unit)
 }
 
 /// The hash scaled to the sum of weights: a number below the sum.

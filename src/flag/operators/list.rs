@@ -17,7 +17,7 @@ pub fn contains(args: &[Value], meter: &mut Meter) -> Result<bool, Limit> {
 }
 
 /// Whether a text has another in it.
-fn within(needle: &str, haystack: &str) -> bool {
+pub fn within(needle: &str, haystack: &str) -> bool {
     // Preparing a search that is linear takes longer than looking at each place of a short text.
     const SHORT: usize = 64;
     if haystack.len() > SHORT {
