@@ -44,6 +44,8 @@ impl Format {
 pub struct Document {
     /// In its order; a flag that does not compile is its problems, the first of which says why.
     pub flags: FlagMap<Result<Arc<Definition>, Vec<Problem>>>,
+    /// What it says of all its flags. Each definition has it already; it is told of flags that are not there, too.
+    pub metadata: BTreeMap<String, Json>,
     /// What is wrong without stopping anything (schema violations that flagd tolerates, duplicate keys).
     pub warnings: Vec<Problem>,
 }
@@ -161,7 +163,7 @@ impl Source<'_> {
         warnings.extend(reading.repeated.iter().map(|key| repeated(member("flags", key), key)));
         let mut reader = Reader {
             evaluators: Evaluators::new(root.evaluators.unwrap_or(&none), limits),
-            metadata: root.metadata,
+            metadata: root.metadata.clone(),
             paths: Paths::default(),
         };
         let listed: HashMap<&str, &str> = root
@@ -204,7 +206,8 @@ impl Source<'_> {
             Some(definition) => (identity, Ok(Arc::new(Definition { place: places.of(path), ..definition }))),
             None => (identity, Err(errors.into_iter().map(problem).collect())),
         });
-        Document { flags: flags.collect(), warnings: warnings.into_iter().map(problem).collect() }
+        let warnings = warnings.into_iter().map(problem).collect();
+        Document { flags: flags.collect(), metadata: root.metadata, warnings }
     }
 
     /// A fault of the document as a whole.

@@ -79,7 +79,7 @@ mod tests {
                 if value == "!" { Err(vec![wrong(key)]) } else { Ok(definition(&identity, value).into()) };
             (identity, flag)
         });
-        Document { flags: flags.collect(), warnings: Vec::new() }
+        Document { flags: flags.collect(), metadata: BTreeMap::new(), warnings: Vec::new() }
     }
 
     fn definition(identity: &Identity, value: &str) -> Definition {

@@ -15,6 +15,8 @@ use crate::source::LastGood;
 #[derive(Debug)]
 pub struct Flags {
     set: FlagSet,
+    /// What the document says of all its flags.
+    metadata: Map<String, Json>,
 }
 
 /// One question.
@@ -82,7 +84,8 @@ impl Flags {
         let mut good = LastGood::default();
         // With no earlier flags there are none to lose.
         let _ = good.take(&document, true);
-        Ok(Flags { set: FlagSet::compile(good.entries(), terms.fractional, &terms.limits) })
+        let set = FlagSet::compile(good.entries(), terms.fractional, &terms.limits);
+        Ok(Flags { set, metadata: document.metadata.into_iter().collect() })
     }
 
     /// Evaluates.
@@ -91,7 +94,8 @@ impl Flags {
             return Answer::error(ErrorCode::InvalidContext, "the context is no object".to_owned());
         }
         let Some(id) = self.set.find(asked.key) else {
-            return Answer::error(ErrorCode::FlagNotFound, "the document has no such flag".to_owned());
+            let answer = Answer::error(ErrorCode::FlagNotFound, "the document has no such flag".to_owned());
+            return Answer { flag_metadata: self.metadata.clone(), ..answer };
         };
         let flag = self.set.get(id);
         let context =
@@ -254,6 +258,12 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&answer.with_key("flag")).unwrap(),
             r#"{"key":"flag","reason":"ERROR","errorCode":"INVALID_CONTEXT","errorDetails":"the context is no object"}"#
+        );
+        let context = json!({});
+        let stranger = Asked { key: "stranger", ..asked(&context, None) };
+        assert_eq!(
+            serde_json::to_string(&flags.answer(&stranger).with_key("stranger")).unwrap(),
+            r#"{"key":"stranger","reason":"ERROR","errorCode":"FLAG_NOT_FOUND","errorDetails":"the document has no such flag","flagMetadata":{"version":"7"}}"#
         );
         let answer = flags.answer(&asked(&json!({}), None));
         assert_eq!(
