@@ -3,21 +3,28 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Authority, Client, Gateway, H2Body, Issued, Shop, eventually, flag, h2_request, one_route, opt_in, versions,
+    Authority, Client, Gateway, H2Body, Issued, Shop, eventually, flag, h2_request, one_route, opt_in,
+    versions,
 };
 
 /// Injects what TLS told as one flag each.
-const TOLD: [(&str, &str); 4] =
-    [("subject", "tls.client.subject"), ("san", "tls.client.san"), ("sni", "tls.sni"), ("version", "tls.version")];
+const TOLD: [(&str, &str); 4] = [
+    ("subject", "tls.client.subject"),
+    ("san", "tls.client.san"),
+    ("sni", "tls.sni"),
+    ("version", "tls.version"),
+];
 
 fn flags() -> Value {
-    let told = |path: &str| flag(json!({"it": "none"}), "it", json!({"cat": [{"var": path}]}));
+    let told = |path: &str| {
+        flag(json!({"it": "none"}), "it", json!({"if": [{"var": path}, {"cat": [{"var": path}]}, "none"]}))
+    };
     let mut flags = serde_json::Map::new();
     for (name, path) in TOLD {
         // A value is one of the variants: the rule names it by what it reads.
         let mut told = told(path);
         told["variants"] = json!({
-            "none": "none", "": "", "CN=ann": "ann", "spiffe://shop/ann": "ann", "shop.test": "shop",
+            "none": "none", "CN=ann": "ann", "spiffe://shop/ann": "ann", "shop.test": "shop",
             "1.3": "new", "1.2": "old",
         });
         told["defaultVariant"] = json!("none");
@@ -25,7 +32,9 @@ fn flags() -> Value {
     }
     flags.insert(
         "v".to_owned(),
-        versions(json!({"if": [{"in": ["spiffe://shop/ann", {"var": "tls.client.san"}]}, "canary", "stable"]})),
+        versions(
+            json!({"if": [{"in": ["spiffe://shop/ann", {"var": "tls.client.san"}]}, "canary", "stable"]}),
+        ),
     );
     Value::Object(flags)
 }
@@ -64,8 +73,10 @@ fn a_verified_certificate_is_told_to_targetings_and_no_field_can_say_the_same() 
         assert_eq!(told(&request), ["ann", "ann", "shop", "new"]);
     }
     let lies = |client: &mut Client| {
-        let request = client.get("/?tls.client.san=spiffe://shop/ann").header("tls.client.san", "spiffe://shop/ann");
-        let request = request.header("x-forwarded-client-cert", "URI=spiffe://shop/ann").header("tls.sni", "shop.test");
+        let request =
+            client.get("/?tls.client.san=spiffe://shop/ann").header("tls.client.san", "spiffe://shop/ann");
+        let request =
+            request.header("x-forwarded-client-cert", "URI=spiffe://shop/ann").header("tls.sni", "shop.test");
         request.header("cookie", "tls.client.san=spiffe://shop/ann").send().text()
     };
     assert_eq!(lies(&mut Client::tls(address, "shop.test", authority.client())), "stable", "nobody");
@@ -75,7 +86,11 @@ fn a_verified_certificate_is_told_to_targetings_and_no_field_can_say_the_same() 
     assert_eq!(seen[0][..2], ["none", "none"], "{seen:?}");
     assert_eq!(seen[2], ["none"; 4], "{seen:?}");
     let lied = shop.stable.requests();
-    assert_eq!(lied[0].header("tls.client.san").as_deref(), Some("spiffe://shop/ann"), "it is a field as any other");
+    assert_eq!(
+        lied[0].header("tls.client.san").as_deref(),
+        Some("spiffe://shop/ann"),
+        "it is a field as any other"
+    );
     let request = http::Request::get("https://shop.test/");
     assert_eq!(h2_request(address, "shop.test", &ann, request, H2Body::None).1, b"canary", "by HTTP/2, too");
 }
@@ -183,7 +198,11 @@ fn plain_requests_are_sent_to_the_same_place_by_https() {
         let mut client = Client::new(gateway.address(listener));
         for method in ["GET", "POST", "HEAD"] {
             let answer = client.request(method, target).host(host).send();
-            assert_eq!((answer.status, answer.header("location").as_deref()), (308, Some(location)), "{method}");
+            assert_eq!(
+                (answer.status, answer.header("location").as_deref()),
+                (308, Some(location)),
+                "{method}"
+            );
             assert_eq!(answer.header("strict-transport-security"), None);
         }
     }
@@ -202,7 +221,12 @@ fn browsers_are_told_to_come_by_https_on_tls_alone() {
     for target in ["/", "/../"] {
         let answer = client.get(target).send();
         let told = answer.header("strict-transport-security");
-        assert_eq!(told.as_deref(), Some("max-age=2592000; includeSubDomains"), "{target}: {}", answer.status);
+        assert_eq!(
+            told.as_deref(),
+            Some("max-age=2592000; includeSubDomains"),
+            "{target}: {}",
+            answer.status
+        );
     }
     assert_eq!(gateway.get("/").header("strict-transport-security"), None);
     let told = gateway.get_with("/", &[("x-forwarded-proto", "https")]);

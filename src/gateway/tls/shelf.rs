@@ -245,7 +245,11 @@ impl<T> Kept<T> {
     fn refresh(&mut self, read: fn(&[(PathBuf, Seen)]) -> Result<T, String>, now: bool) {
         match read(&self.files) {
             Ok(good) => (self.good, self.wrong) = (Some(good), None),
-            Err(why) => self.wrong = Some(Wrong { why, since: Instant::now(), now }),
+            Err(why) => {
+                // What is told already stays so, whatever it is now.
+                let since = self.wrong.as_ref().map_or_else(Instant::now, |wrong| wrong.since);
+                self.wrong = Some(Wrong { why, since, now });
+            }
         }
     }
 

@@ -23,6 +23,8 @@ impl Authority {
     pub fn new() -> Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Else OpenSSL takes whatever it signs for signed by itself.
+        params.distinguished_name.push(DnType::CommonName, "authority");
         Authority { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap() }
     }
 
@@ -80,7 +82,8 @@ impl Authority {
 
     /// The same with these versions of TLS.
     pub fn client_with(&self, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
-        let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
+        let builder =
+            ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
         Arc::new(builder.with_root_certificates(self.roots()).with_no_client_auth())
     }
 
