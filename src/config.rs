@@ -114,6 +114,11 @@ impl Config {
         }
     }
 
+    /// The listener of that name.
+    pub fn listener(&self, name: &str) -> Option<&Listener> {
+        self.listeners.iter().find(|listener| *listener.name == *name)
+    }
+
     /// The service an id names.
     pub fn service(&self, id: ServiceId) -> &Service {
         &self.services[id.0]

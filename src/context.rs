@@ -11,10 +11,12 @@ pub mod key;
 pub mod path;
 mod reader;
 pub mod readers;
+pub mod secured;
 mod unknown;
 pub mod visitor;
 
 pub use facts::{BadRequest, RawRequest, RequestFacts, Scheme};
 pub use key::{KeyRules, TargetingKey};
 pub use readers::{Input, Readers, RequestContext};
+pub use secured::{Fact, Identity, Secured};
 pub use visitor::VisitorChange;

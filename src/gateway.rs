@@ -27,7 +27,7 @@ mod services;
 pub mod shadow;
 pub mod streams;
 mod target;
-mod tls;
+pub mod tls;
 pub mod upstream;
 
 pub use live::Live;

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod checked;
 pub mod events;
 pub mod fail;
+pub mod files;
 pub mod hand;
 pub mod keeper;
 pub mod last_good;

@@ -35,6 +35,7 @@ fuzz_target!(|input: &[u8]| {
         headers: &headers,
         authority: None,
         tls: false,
+        secured: None,
         peer: [192, 0, 2, 1].into(),
         listener: "main",
     };

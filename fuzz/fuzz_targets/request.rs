@@ -70,6 +70,7 @@ fuzz_target!(|input: &[u8]| {
         headers: &headers,
         authority: None,
         tls: how & 4 == 4,
+        secured: None,
         peer: if trusted { [10, 0, 0, 1] } else { [192, 0, 2, 1] }.into(),
         listener: "main",
     };

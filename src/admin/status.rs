@@ -66,7 +66,7 @@ impl StatusView {
             durable: hand.durable(),
             flags: live.snapshot.flags.len(),
             sources: sources(status, now),
-            problems: state.iter().chain(live.problems()).map(ProblemView::from).collect(),
+            problems: state.iter().chain(&live.problems()).map(ProblemView::from).collect(),
             overlay: hand.overlay().iter().cloned().collect(),
             evaluations: live.handles.evaluations(),
             shadows: Shadows::of(live, None)

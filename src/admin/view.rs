@@ -124,7 +124,7 @@ impl SnapshotView {
             flags: snapshot.flags.len(),
             routes: snapshot.config.routes.len(),
             sources: sources(status, now),
-            problems: state.iter().chain(live.problems()).map(ProblemView::from).collect(),
+            problems: state.iter().chain(&live.problems()).map(ProblemView::from).collect(),
         }
     }
 }
@@ -282,7 +282,7 @@ impl FlagDetail {
                 timestamp: flag.reads.timestamp,
                 everything: flag.reads.everything,
             },
-            problems: state.iter().chain(live.problems()).filter(about).map(ProblemView::from).collect(),
+            problems: state.iter().chain(&live.problems()).filter(about).map(ProblemView::from).collect(),
         }
     }
 }

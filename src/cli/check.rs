@@ -6,11 +6,14 @@
 pub mod report;
 pub mod text;
 
+use std::time::SystemTime;
+
 use clap::Args;
 
 use super::{ConfigFile, Failure, output};
 use crate::admin::view::ProblemView;
-use crate::config::Severity;
+use crate::config::{Problem, Severity};
+use crate::gateway::tls;
 use crate::source;
 use report::Report;
 
@@ -39,7 +42,13 @@ impl Check {
     /// Checks, prints.
     pub fn run(&self) -> Result<(), Failure> {
         let (report, problems) = match source::check(&self.config.file) {
-            Ok(checked) => (Some(Report::new(&checked)), checked.problems),
+            Ok(checked) => {
+                let mut problems = tls::check(&checked.config, SystemTime::now());
+                let report = Report::new(&checked);
+                problems.extend(checked.problems);
+                Problem::sort(&mut problems);
+                (Some(report), problems)
+            }
             Err(problems) => (None, problems),
         };
         let fails = |severity| severity == Severity::Error || self.strict;

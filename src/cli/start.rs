@@ -15,6 +15,7 @@ use crate::admin::{api, probes};
 use crate::config::listener::Listener;
 use crate::config::{Config, LogTarget, Place, Problem, ProblemKind, Severity};
 use crate::gateway::server::Door;
+use crate::gateway::tls::Certificates;
 use crate::gateway::{Live, Server};
 use crate::source::Keeper;
 use crate::telemetry::{AccessLog, Metrics};
@@ -23,6 +24,7 @@ use crate::telemetry::{AccessLog, Metrics};
 pub fn prepare(file: &Path, bind: impl FnMut(SocketAddr) -> Bound) -> Result<Server, Failure> {
     let (keeper, snapshot) = Keeper::open(file).map_err(Failure::Problems)?;
     let config = Arc::clone(keeper.config());
+    let certificates = Certificates::load(&config).map_err(Failure::Problems)?;
     let sockets = Sockets::bind(&config, bind).map_err(Failure::Problems)?;
     let metrics = Arc::new(Metrics::new(config.metrics.max_series));
     let access_log = AccessLog::open(&config.access_log, &metrics).map_err(|error| {
@@ -36,7 +38,9 @@ pub fn prepare(file: &Path, bind: impl FnMut(SocketAddr) -> Bound) -> Result<Ser
     })?;
     let keeper = keeper.counting(Arc::clone(&metrics));
     let status = keeper.status();
-    let live = Arc::new(ArcSwap::from_pointee(Live::new(snapshot, &metrics, None)));
+    let live =
+        Arc::new(ArcSwap::from_pointee(Live::new(snapshot, &metrics, None).with(certificates.clone())));
+    certificates.watch();
     let draining = Arc::new(AtomicBool::new(false));
     let doors = doors(&config, sockets.admin, sockets.probes, |kind| match kind {
         Kind::Admin(token) => {

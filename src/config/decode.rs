@@ -18,6 +18,7 @@ pub mod route;
 pub mod scalar;
 pub mod service;
 pub mod shadow;
+mod tls;
 pub mod version;
 
 use std::path::Path;
@@ -70,6 +71,7 @@ impl<'a> Item<'a> {
             Type::Either(short, long) => {
                 let is_long = match long {
                     Type::List(_) => self.node.list().is_some(),
+                    Type::Integer { .. } => scalar::is_number(self),
                     _ => self.node.map().is_some(),
                 };
                 Item { is: if is_long { long } else { short }, ..self.clone() }

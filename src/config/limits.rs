@@ -19,6 +19,8 @@ pub struct ClientLimits {
     pub buffered_body: u64,
     /// From a request's first byte, or the connection's begin, to the end of the head; default 10 s.
     pub head_time: Duration,
+    /// From a connection's begin to the end of its TLS handshake; default 10 s.
+    pub handshake_time: Duration,
     /// Between two requests; default 60 s.
     pub idle: Duration,
     /// Between two pieces of a body; default 30 s.
@@ -55,6 +57,7 @@ impl Default for ClientLimits {
             body_bytes: None,
             buffered_body: 64 << 10,
             head_time: Duration::from_secs(10),
+            handshake_time: Duration::from_secs(10),
             idle: Duration::from_secs(60),
             body_idle: Duration::from_secs(30),
             body_rate: 500,

@@ -1,8 +1,11 @@
 //! Sockets that Flagway opens: for traffic, for probes, for the operator.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+
+use http::HeaderValue;
+use ipnet::IpNet;
 
 use super::{Name, Place};
 
@@ -15,15 +18,50 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// None: plain HTTP.
     pub tls: Option<ListenerTls>,
+    /// The port that every request is sent to, by HTTPS. Never there beside `tls`.
+    pub https_redirect: Option<u16>,
+    /// Whose connections begin with a head of the PROXY protocol; all others' never do.
+    pub proxy_protocol: Vec<IpNet>,
     /// Of the list's item.
     pub place: Place,
 }
 
-/// A listener's certificate.
+impl Listener {
+    /// Whether a connection from there begins with a head of the PROXY protocol.
+    pub fn is_told_by(&self, from: IpAddr) -> bool {
+        self.proxy_protocol.iter().any(|network| network.contains(&from))
+    }
+}
+
+/// How a listener speaks TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerTls {
-    /// The one that is shown.
-    pub certificate: CertificateFiles,
+    /// At least one. Which is shown is decided by name; the first where no name fits.
+    pub certificates: Vec<CertificateFiles>,
+    /// Default 1.2.
+    pub min_version: TlsVersion,
+    /// None: nobody is asked who they are.
+    pub client_certificates: Option<ClientCertificates>,
+    /// The value of `Strict-Transport-Security`; none: it is not sent.
+    pub hsts: Option<HeaderValue>,
+}
+
+/// A version of TLS that is spoken; older ones are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+/// Who clients are, proved by a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// The authorities that are believed, PEM.
+    pub ca: PathBuf,
+    /// Whether there is no connection without one.
+    pub required: bool,
 }
 
 /// A certificate chain and its key, PEM.

@@ -48,11 +48,13 @@ pub enum ProblemKind {
     Source,
     /// What an operator did by hand does not apply any more.
     Overlay,
+    /// A certificate that clients are shown cannot be used, or not for long.
+    Certificate,
 }
 
 impl ProblemKind {
     /// Every kind, so that a metric can show zeros.
-    pub const ALL: [ProblemKind; 11] = [
+    pub const ALL: [ProblemKind; 12] = [
         ProblemKind::Config,
         ProblemKind::Document,
         ProblemKind::Definition,
@@ -64,6 +66,7 @@ impl ProblemKind {
         ProblemKind::UnknownAttribute,
         ProblemKind::Source,
         ProblemKind::Overlay,
+        ProblemKind::Certificate,
     ];
 
     /// The label's text.
@@ -80,6 +83,7 @@ impl ProblemKind {
             ProblemKind::UnknownAttribute => "unknown_attribute",
             ProblemKind::Source => "source",
             ProblemKind::Overlay => "overlay",
+            ProblemKind::Certificate => "certificate",
         }
     }
 }

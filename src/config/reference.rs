@@ -112,7 +112,7 @@ pub enum Type {
     OneOrMany(&'static Type),
     /// Names of the author's own, and what each has.
     Map(&'static Type, &'static Type),
-    /// The short form, or the long one: a map or a list, which the short one is not.
+    /// The short form, or the long one: a map, a list or a whole number, which the short one is not.
     Either(&'static Type, &'static Type),
 }
 

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::path;
+use super::secured::Secured;
 use crate::config::Paths;
 use crate::config::context::Context;
 
@@ -35,6 +36,8 @@ pub struct RawRequest<'a> {
     pub authority: Option<&'a str>,
     /// Whether the listener speaks TLS.
     pub tls: bool,
+    /// What its handshake told, as far as it is at hand.
+    pub secured: Option<&'a Secured>,
     /// The socket's peer.
     pub peer: IpAddr,
     /// The listener's name.
@@ -73,6 +76,8 @@ pub struct RequestFacts<'a> {
     pub client_ip: IpAddr,
     /// Whether the socket's peer is a trusted proxy.
     pub trusted: bool,
+    /// What the handshake of the socket's connection told.
+    pub secured: Option<&'a Secured>,
     /// The listener's name.
     pub listener: &'a str,
 }
@@ -105,6 +110,7 @@ impl<'a> RequestFacts<'a> {
             headers: raw.headers,
             client_ip: if trusted { client_ip(peer, raw.headers, context) } else { peer },
             trusted,
+            secured: raw.secured,
             listener: raw.listener,
         })
     }
@@ -135,7 +141,7 @@ fn first_value(line: &HeaderValue) -> Option<&str> {
 }
 
 /// Lower case, without port and closing dot; an IPv6 literal keeps its brackets.
-fn host(authority: &str) -> Cow<'_, str> {
+pub fn host(authority: &str) -> Cow<'_, str> {
     let name = match authority.rsplit_once(':') {
         // In `[::1]` the last colon is not a port's.
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -203,6 +209,7 @@ mod tests {
             headers: &headers,
             authority: None,
             tls,
+            secured: None,
             peer: peer.parse().unwrap(),
             listener: "main",
         };
@@ -281,6 +288,7 @@ mod tests {
                 headers: &headers,
                 authority: Some("A.example:1"),
                 tls: false,
+                secured: None,
                 peer: IpAddr::from([192, 0, 2, 1]),
                 listener: "main",
             };

@@ -140,6 +140,7 @@ mod tests {
             headers: &sent.headers,
             client_ip: IpAddr::from([192, 0, 2, 1]),
             trusted: sent.trusted,
+            secured: None,
             listener: "main",
         };
         let key = KeyRules::new(sources).resolve(&facts, true, NOW, 0xcd)?;

@@ -9,7 +9,7 @@ use http::{HeaderName, header};
 
 use super::cookies::{cookie, cookie_bytes, parameter};
 use super::headers::header;
-use super::{Input, RequestContext, RequestFacts};
+use super::{Fact, Input, RequestContext, RequestFacts};
 use crate::config::context::{Attribute, AttributeSource, AttributeType};
 use crate::flag::Value;
 
@@ -30,6 +30,7 @@ pub(super) enum Reader {
     ClientIp,
     Route,
     Listener,
+    Secured(Fact),
     Field {
         from: AttributeSource,
         kind: AttributeType,
@@ -56,6 +57,9 @@ impl Reader {
             "listener" => return Some(Reader::Listener),
             "user_agent" => return Some(Reader::text(untrusted(header::USER_AGENT))),
             _ => {}
+        }
+        if let Some(fact) = Fact::of(path) {
+            return Some(Reader::Secured(fact));
         }
         let (prefix, name) = path.split_once('.')?;
         if name.is_empty() || name.contains('.') {
@@ -86,6 +90,7 @@ impl Reader {
             Reader::ClientIp => Value::Text(Cow::Owned(facts.client_ip.to_string())),
             Reader::Route => text(context.route),
             Reader::Listener => text(facts.listener),
+            Reader::Secured(fact) => fact.read(facts.secured),
             Reader::Field { from, kind } => {
                 let sent = match from {
                     AttributeSource::Header { trusted: true, .. } if !facts.trusted => None,
@@ -113,7 +118,7 @@ impl Reader {
     pub fn input(&self) -> Input {
         match self {
             Reader::Method | Reader::Scheme | Reader::Host | Reader::Path => Input::CacheKey,
-            Reader::ClientIp | Reader::Route | Reader::Listener => Input::Unseen,
+            Reader::ClientIp | Reader::Route | Reader::Listener | Reader::Secured(_) => Input::Unseen,
             Reader::Field { from: AttributeSource::Header { name, .. }, .. } => Input::Header(name.clone()),
             Reader::Field { from: AttributeSource::Cookie(_), .. } => Input::Cookie,
             Reader::Field { from: AttributeSource::Query(_), .. } => Input::CacheKey,

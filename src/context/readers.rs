@@ -179,6 +179,9 @@ impl crate::flag::Context for RequestContext<'_> {
                 whole.insert(name.to_owned(), value);
             }
         }
+        if let Some(secured) = self.facts.secured {
+            whole.insert("tls".to_owned(), secured.whole());
+        }
         if let Some(key) = self.key {
             whole.insert("targetingKey".to_owned(), key.into());
         }
@@ -276,6 +279,7 @@ mod tests {
             headers,
             client_ip: [192, 0, 2, 1].into(),
             trusted: false,
+            secured: None,
             listener: "main",
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderValue, StatusCode, Uri};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
@@ -18,6 +18,7 @@ use super::live::Live;
 use super::shadow::copying::Copying;
 use super::streams::{Chosen, Streaming};
 use crate::config::route::{Action, Forward, Route};
+use crate::context::Secured;
 use crate::context::visitor::set_cookie;
 use crate::decide::Decision;
 use crate::telemetry::Outcome;
@@ -38,6 +39,10 @@ pub struct Exchange {
     pub request_id: HeaderValue,
     /// Until the peer is known.
     pub peer: Option<Peer>,
+    /// What the handshake told; none in the clear.
+    pub secured: Option<Arc<Secured>>,
+    /// What browsers are told to remember of HTTPS.
+    pub hsts: Option<HeaderValue>,
     /// Whether the client itself speaks TLS, as far as trusted proxies tell.
     pub secure: bool,
     pub decision: Option<Decision>,
@@ -70,6 +75,8 @@ impl Exchange {
             fresh: rand::random(),
             request_id: HeaderValue::from_static("-"),
             peer: None,
+            secured: None,
+            hsts: None,
             secure: false,
             decision: None,
             attempts: None,
@@ -200,6 +207,9 @@ impl Exchange {
 
     /// What every answer of a decided route gets, whoever made it: the visitor's cookie, and honesty towards caches.
     pub fn sign(&self, head: &mut impl Fields) {
+        if let Some(hsts) = &self.hsts {
+            head.set(&STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
         let Some(decision) = &self.decision else { return };
         let Some(route) = decision.route else { return };
         let cookie = self.visitor_cookie(decision);

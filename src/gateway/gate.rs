@@ -3,15 +3,17 @@
 //!
 //! It decides nothing: what it lets through, the hooks take from there.
 
+pub mod arrival;
 pub mod authority;
 pub mod caps;
 pub mod chunks;
 pub mod conn;
 pub mod head;
 pub mod pace;
+pub mod proxy_protocol;
 pub mod refusal;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,10 +32,13 @@ use tokio::time::{Instant, sleep_until};
 use super::CLIENT_IDLE;
 use super::live::Published;
 use super::proxy::Proxy;
+use super::tls::Terms;
 use crate::config::Name;
 use crate::config::limits::ClientLimits;
 use crate::telemetry::access_log::Line;
+use crate::telemetry::limiter::Limiter;
 use crate::telemetry::{AccessLog, Outcome};
+use arrival::Arrived;
 use caps::Caps;
 use conn::{Conn, Gone};
 use head::{Body, Head, Scan};
@@ -48,6 +53,10 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub struct Gate {
     inner: Arc<HttpProxy<Proxy>>,
     listener: Name,
+    /// None: in the clear.
+    tls: Option<Arc<Terms>>,
+    /// Of lines about handshakes that failed.
+    handshakes: Limiter,
     admission: Admission,
 }
 
@@ -62,13 +71,15 @@ pub struct Admission {
     pub caps: Arc<Caps>,
     /// By listener and why.
     pub refusals: IntCounterVec,
+    /// By listener and why.
+    pub failed_handshakes: IntCounterVec,
     /// Who is refused is told there, too.
     pub access_log: AccessLog,
 }
 
 impl Admission {
-    /// The gate before a listener's hooks.
-    pub fn gate(&self, conf: &Arc<ServerConf>, proxy: Proxy) -> Gate {
+    /// The gate before a listener's hooks; `tls`: its terms, where it speaks TLS.
+    pub fn gate(&self, conf: &Arc<ServerConf>, proxy: Proxy, tls: Option<Arc<Terms>>) -> Gate {
         let listener = proxy.listener.clone();
         let mut inner = http_proxy(conf, proxy);
         let mut options = HttpServerOptions::default();
@@ -77,7 +88,7 @@ impl Admission {
         options.h2c = true;
         inner.server_options = Some(options);
         let (inner, admission) = (Arc::new(inner), self.clone());
-        Gate { inner, listener, admission }
+        Gate { inner, listener, tls, handshakes: Limiter::default(), admission }
     }
 }
 
@@ -94,13 +105,7 @@ enum Next {
 #[async_trait]
 impl ServerApp for Gate {
     async fn process_new(self: &Arc<Self>, io: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        let from = address(&io);
-        let mut conn = Conn::new(io);
-        let Some(_place) = self.admission.caps.enter(from, &self.limits()) else {
-            let told = !conn.chose_h2();
-            self.refuse(conn, Refusal::Connections, told).await;
-            return None;
-        };
+        let Arrived { mut conn, from, place: _place } = self.arrive(io, &self.limits()).await?;
         if conn.chose_h2() {
             return self.h2(conn, shutdown).await;
         }
@@ -282,11 +287,4 @@ fn answer(why: Refusal) -> String {
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncache-control: private, no-store\r\n{retry}content-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     )
-}
-
-fn address(io: &Stream) -> IpAddr {
-    let digest = io.get_socket_digest();
-    let address =
-        digest.as_ref().and_then(|digest| digest.peer_addr()?.as_inet().map(|address| address.ip()));
-    address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical()
 }

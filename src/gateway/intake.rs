@@ -14,10 +14,10 @@ use super::exchange::Exchange;
 use super::fields::Fields;
 use super::forwarded::{self, Peer};
 use super::redirect::{self, Asked};
-use super::{live::Live, target};
+use super::{live::Live, target, tls};
 use crate::config::Config;
 use crate::config::route::{Action, Forward, Redirect, Route};
-use crate::context::{RawRequest, RequestFacts, Scheme};
+use crate::context::{RawRequest, RequestFacts, Scheme, Secured};
 use crate::decide::decide;
 
 /// What becomes of a request after its head.
@@ -36,13 +36,30 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
     exchange.peer = Some(peer);
     clean(session.req_header_mut(), &live, peer);
     let head = session.req_header();
+    let secured = tls::told(session.digest());
+    exchange.secured = secured.cloned();
+    let configured = config.listener(listener);
+    exchange.hsts = configured.and_then(|listener| listener.tls.as_ref()?.hsts.clone()).filter(|_| tls);
     exchange.request_id = forwarded::request_id(&head.headers, peer.trusted, rand::random());
     if !names_a_host(head) {
         return Verdict::Answer(Answer::text(StatusCode::BAD_REQUEST, "no host\n"));
     }
-    let Ok(facts) = facts(head, config, peer, listener) else {
+    if secured.is_some_and(|secured| is_misdirected(head, secured)) {
+        return Verdict::Answer(Answer::text(
+            StatusCode::MISDIRECTED_REQUEST,
+            "another name than the connection's\n",
+        ));
+    }
+    let secured = secured.map(|secured| &**secured);
+    let Ok(facts) = facts(head, config, peer, secured, listener) else {
         return Verdict::Answer(Answer::text(StatusCode::BAD_REQUEST, "bad path\n"));
     };
+    if let Some(port) = configured.and_then(|listener| listener.https_redirect)
+        // Of a trusted proxy, who is asked by HTTPS and asks in the clear.
+        && facts.scheme == Scheme::Http
+    {
+        return Verdict::Answer(to_https(&facts, port));
+    }
     exchange.secure = facts.scheme == Scheme::Https;
     let decision = decide(&live.snapshot, &facts, exchange.now, exchange.fresh);
     live.handles.decided(&decision);
@@ -76,6 +93,7 @@ pub fn facts<'a>(
     head: &'a RequestHeader,
     config: &Config,
     peer: Peer,
+    secured: Option<&'a Secured>,
     listener: &'a str,
 ) -> Result<RequestFacts<'a>, crate::context::BadRequest> {
     let raw = RawRequest {
@@ -85,6 +103,7 @@ pub fn facts<'a>(
         headers: &head.headers,
         authority: head.uri.authority().map(|authority| authority.as_str()),
         tls: peer.tls,
+        secured,
         peer: peer.address,
         listener,
     };
@@ -128,6 +147,30 @@ fn joined_crumbs(headers: &HeaderMap) -> Option<HeaderValue> {
 /// HTTP/1.1 requires a Host (RFC 9112, 3.2), and nothing can be routed by an empty one.
 fn names_a_host(head: &RequestHeader) -> bool {
     head.version != Version::HTTP_11 || head.headers.get(HOST).is_some_and(|host| !host.is_empty())
+}
+
+/// Whether a connection on which clients say who they are is used for another name than the one that it was made for (RFC 9110, 15.5.20).
+fn is_misdirected(head: &RequestHeader, secured: &Secured) -> bool {
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = head.uri.authority().map(|authority| authority.as_str()).or(host);
+    let sni = secured.sni.as_deref().filter(|_| secured.asked);
+    sni.zip(host).is_some_and(|(sni, asked)| crate::context::facts::host(asked) != sni)
+}
+
+/// The same by HTTPS.
+fn to_https(facts: &RequestFacts<'_>, port: u16) -> Answer {
+    let asked = Asked {
+        scheme: facts.scheme,
+        host: &facts.host,
+        port: None,
+        path: if facts.path.starts_with('/') { &facts.path } else { "/" },
+        query: facts.query,
+    };
+    let location = (!facts.host.is_empty()).then(|| redirect::to_https(asked, port)).flatten();
+    match location {
+        Some(location) => Answer::redirect(StatusCode::PERMANENT_REDIRECT, location),
+        None => Answer::text(StatusCode::BAD_REQUEST, "no host\n"),
+    }
 }
 
 /// The target for upstreams; none when it is the one received, byte for byte.

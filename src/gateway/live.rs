@@ -10,6 +10,7 @@ use super::ofrep::Doors;
 use super::ofrep::updates::Updates;
 use super::shadow::Shadows;
 use super::streams::Streams;
+use super::tls::Certificates;
 use super::upstream::Upstreams;
 use crate::config::Problem;
 use crate::config::service::{ServiceId, VersionId};
@@ -32,6 +33,8 @@ pub struct Live {
     pub updates: Updates,
     /// When it was made.
     pub since: Instant,
+    /// What clients are shown.
+    pub certificates: Arc<Certificates>,
     /// What is open, and may have to end after a kill.
     pub streams: Arc<Streams>,
     /// Of the streams that begin now.
@@ -65,6 +68,7 @@ impl Live {
         Live {
             ofrep: Doors::new(&snapshot, metrics, before.map(|before| &before.ofrep)),
             updates: before.map(|before| before.updates.clone()).unwrap_or_default(),
+            certificates: before.map(|before| before.certificates.clone()).unwrap_or_default(),
             since: Instant::now(),
             era: streams.era(),
             streams,
@@ -77,9 +81,15 @@ impl Live {
         }
     }
 
+    /// The same, with certificates; those that come after take them over.
+    pub fn with(self, certificates: Arc<Certificates>) -> Live {
+        Live { certificates, ..self }
+    }
+
     /// Makes it the one that is live, and wakes whoever listens.
     pub fn publish(self, published: &Published) {
         let updates = self.updates.clone();
+        self.certificates.follow(&self.snapshot.config);
         published.store(Arc::new(self));
         updates.tell();
     }
@@ -89,8 +99,9 @@ impl Live {
         &self.open_streams[service.0][version.0]
     }
 
-    /// What is wrong with what is live: names that lead nowhere, files that upstreams need and cannot use.
-    pub fn problems(&self) -> impl Iterator<Item = &Problem> {
-        self.snapshot.problems.iter().chain(&self.unusable)
+    /// What is wrong with what is live: names that lead nowhere, files that upstreams need and cannot use, certificates.
+    pub fn problems(&self) -> Vec<Problem> {
+        let known = self.snapshot.problems.iter().chain(&self.unusable).cloned();
+        known.chain(self.certificates.problems()).collect()
     }
 }

@@ -229,8 +229,9 @@ fn evaluate(
     let counted = |flag, resolution: &_| live.handles.evaluated(snapshot, flag, resolution);
     let answer = if config.enrich {
         // The head was good when it was routed.
-        let facts =
-            exchange.peer.and_then(|peer| intake::facts(head, &snapshot.config, peer, at.listener).ok());
+        let facts = exchange.peer.and_then(|peer| {
+            intake::facts(head, &snapshot.config, peer, exchange.secured.as_deref(), at.listener).ok()
+        });
         let Some(facts) = facts else { return Answer::error(StatusCode::BAD_REQUEST) };
         let plan = snapshot.plan(route);
         // Nobody is minted here: whoever asks is a page that was loaded before, or no browser at all.

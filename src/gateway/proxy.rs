@@ -275,7 +275,14 @@ impl Proxy {
     fn key_of(&self, head: &RequestHeader, exchange: &Exchange) -> Option<String> {
         let snapshot = &exchange.live.snapshot;
         let plan = snapshot.plan(exchange.decision.as_ref()?.route?);
-        let facts = intake::facts(head, &snapshot.config, exchange.peer?, &self.listener).ok()?;
+        let facts = intake::facts(
+            head,
+            &snapshot.config,
+            exchange.peer?,
+            exchange.secured.as_deref(),
+            &self.listener,
+        )
+        .ok()?;
         Some(targeting_key(plan, &facts, exchange.now, exchange.fresh)?.value.into_owned())
     }
 }

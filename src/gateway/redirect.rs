@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 
 use super::target::replace_prefix;
 use crate::config::route::{PathPattern, Redirect, RedirectPath};
@@ -58,6 +58,13 @@ pub fn location(redirect: &Redirect, matched: &PathPattern, asked: Asked<'_>) ->
     HeaderValue::try_from(text).ok()
 }
 
+/// The same by HTTPS, on a port.
+pub fn to_https(asked: Asked<'_>, port: u16) -> Option<HeaderValue> {
+    let (scheme, status) = (Some("https".into()), StatusCode::PERMANENT_REDIRECT);
+    let redirect = Redirect { status, scheme, host: None, port: Some(port), path: None };
+    location(&redirect, &PathPattern::Prefix("/".into()), asked)
+}
+
 fn is_default(scheme: &str, port: u16) -> bool {
     matches!((scheme, port), ("http", 80) | ("https", 443))
 }
@@ -71,7 +78,6 @@ pub fn port_of(authority: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::StatusCode;
 
     fn redirect(scheme: &str, host: &str, port: u16, path: Option<RedirectPath>) -> Redirect {
         let given = |text: &str| (!text.is_empty()).then(|| text.into());

@@ -58,11 +58,11 @@ pub struct Door {
 pub fn serve(server: Server) -> Result<(), String> {
     let Server { live, metrics, access_log, wake, listeners, doors, draining, .. } = server;
     check_roots()?;
-    let (config, resolver, shadows) = {
+    let (config, resolver, shadows, certificates) = {
         let live = live.load();
         let runner = Runner::new(Arc::clone(live.shadows.outbox()));
         let shadows = Beside::shadows(runner, live.shadows.lines().next().is_some());
-        (live.snapshot.config.clone(), live.upstreams.resolver(), shadows)
+        (live.snapshot.config.clone(), live.upstreams.resolver(), shadows, live.certificates.clone())
     };
     let mut pingora = Pingora::new_with_opt_and_conf(None, conf(config.threads));
     pingora.bootstrap();
@@ -79,6 +79,7 @@ pub fn serve(server: Server) -> Result<(), String> {
         draining: draining.clone(),
         caps: Arc::default(),
         refusals: metrics.refused(),
+        failed_handshakes: metrics.failed_handshakes(),
         access_log: access_log.clone(),
     };
     for (number, (listener, socket)) in listeners.into_iter().enumerate() {
@@ -92,7 +93,8 @@ pub fn serve(server: Server) -> Result<(), String> {
             closing: closed.clone(),
             refusals: admission.refusals.clone(),
         };
-        let gate = admission.gate(&pingora.configuration, proxy);
+        let terms = certificates.terms(&listener.name);
+        let gate = admission.gate(&pingora.configuration, proxy, terms);
         let listening = Listening::new(number, listener, socket, gate, closed.clone(), signals.clone())?;
         pingora.add_service(listening).add_dependency(&resolving);
     }

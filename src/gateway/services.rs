@@ -19,7 +19,6 @@ use tokio::sync::watch;
 use super::gate::Gate;
 use super::server::Door;
 use super::shadow::runner::Runner;
-use super::tls;
 use super::upstream::dns::Resolver;
 use crate::config::listener::Listener;
 
@@ -37,7 +36,7 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// `number` tells listeners apart. The error says what is wrong with the listener's certificate.
+    /// `number` tells listeners apart.
     pub fn new(
         number: usize,
         listener: Listener,
@@ -47,12 +46,8 @@ impl Listening {
         signals: watch::Receiver<bool>,
     ) -> Result<Listening, String> {
         let key = format!("traffic#{number}");
-        let mut endpoint = ListenerConfig::tcp(key.clone());
-        match &listener.tls {
-            Some(tls) => endpoint = endpoint.tls(tls::settings(&listener, tls)?),
-            // The gate reads ahead by itself.
-            None => endpoint = endpoint.l4_buffer(L4BufferSettings::default().read(0)),
-        }
+        // The gate reads ahead by itself, and TLS is its business, too.
+        let endpoint = ListenerConfig::tcp(key.clone()).l4_buffer(L4BufferSettings::default().read(0));
         socket.set_nonblocking(true).map_err(|error| format!("listener `{}`: {error}", listener.name))?;
         let mut inner = Service::new(format!("traffic {}", listener.name), gate);
         inner.add_listener(endpoint);

@@ -114,6 +114,7 @@ impl Sent {
             headers: &self.headers,
             client_ip: [192, 0, 2, 1].into(),
             trusted: false,
+            secured: None,
             listener: "main",
         }
     }

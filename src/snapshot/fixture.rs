@@ -80,6 +80,7 @@ pub fn facts<'a>(snapshot: &Snapshot, path: &'a str, headers: &'a HeaderMap) -> 
         headers,
         authority: None,
         tls: false,
+        secured: None,
         peer: [192, 0, 2, 1].into(),
         listener: "main",
     };

@@ -40,7 +40,7 @@ pub fn needs_restart(runs: &Config, new: &Config) -> Vec<&'static str> {
         config
             .listeners
             .iter()
-            .map(|listener| (listener.name.clone(), listener.bind, listener.tls.clone()))
+            .map(|listener| (listener.name.clone(), listener.bind, listener.tls.is_some()))
             .collect()
     };
     let probes = |config: &Config| config.probes.as_ref().map(|probes| probes.bind);

@@ -52,6 +52,7 @@ pub(super) fn decided(snapshot: &Snapshot, path: &str, variant: &str) -> Decisio
         headers: &headers,
         authority: Some("shop.example.org"),
         tls: false,
+        secured: None,
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         listener: "web",
     };

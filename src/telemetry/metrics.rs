@@ -15,6 +15,7 @@ use super::ofrep::OfrepMetrics;
 use super::rare::Rare;
 use super::shadow::ShadowMetrics;
 use super::streams::StreamMetrics;
+use super::tls::TlsMetrics;
 use crate::config::ProblemKind;
 use crate::decide::Trouble;
 use crate::flag::{Limit, Reason};
@@ -44,6 +45,7 @@ pub struct Metrics {
     refused: IntCounterVec,
     pub(super) shadows: ShadowMetrics,
     pub(super) streams: StreamMetrics,
+    pub(super) tls: TlsMetrics,
     pub(super) ofrep: OfrepMetrics,
     /// Not metrics, but bounded with them and as long-lived.
     pub(super) limiters: Limiters,
@@ -136,6 +138,7 @@ impl Metrics {
             refused,
             shadows: ShadowMetrics::new(&registry, max_series),
             streams: StreamMetrics::new(&registry, max_series),
+            tls: TlsMetrics::new(&registry),
             ofrep: OfrepMetrics::new(&registry, max_series),
             limiters: Limiters::new(max_series),
             reloads: ["published", "unchanged", "refused"].map(|result| reloads.with_label_values(&[result])),
@@ -224,7 +227,7 @@ pub(super) fn gauges_of(registry: &Registry, opts: Opts, labels: &[&str]) -> Int
 }
 
 /// Names are our own constants: they are valid, and each is registered once.
-fn registered<C: prometheus::core::Collector + Clone + 'static>(
+pub(super) fn registered<C: prometheus::core::Collector + Clone + 'static>(
     registry: &Registry,
     metric: prometheus::Result<C>,
 ) -> C {

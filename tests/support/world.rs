@@ -123,6 +123,7 @@ pub fn facts<'a>(snapshot: &Snapshot, headers: &'a HeaderMap) -> RequestFacts<'a
         headers,
         authority: None,
         tls: false,
+        secured: None,
         peer: [127, 0, 0, 1].into(),
         listener: "main",
     };

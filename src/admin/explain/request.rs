@@ -187,6 +187,7 @@ impl Arrived {
             headers: &self.headers,
             authority: None,
             tls: self.tls,
+            secured: None,
             peer: self.peer,
             listener: &self.listener,
         }

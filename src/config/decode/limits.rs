@@ -46,6 +46,12 @@ pub static CLIENT_LIMITS: Object = Object {
             "How long a head may take to come, whatever its pace.",
         ),
         default(
+            "handshake_time",
+            Type::Duration { zero: false },
+            "10s",
+            "How long a TLS handshake may take, and a head of the PROXY protocol before it.",
+        ),
+        default(
             "idle",
             Type::Duration { zero: false },
             "60s",
@@ -93,6 +99,7 @@ pub fn client_limits(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Clien
     let body_bytes = fields.get("body", decoder, size);
     let buffered_body = fields.get("buffered_body", decoder, size);
     let head_time = fields.get("head_time", decoder, duration);
+    let handshake_time = fields.get("handshake_time", decoder, duration);
     let idle = fields.get("idle", decoder, duration);
     let body_idle = fields.get("body_idle", decoder, duration);
     let body_rate = fields.get("body_rate", decoder, integer::<i64>);
@@ -107,6 +114,7 @@ pub fn client_limits(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Clien
         body_bytes,
         buffered_body: buffered_body?,
         head_time: head_time?,
+        handshake_time: handshake_time?,
         idle: idle?,
         body_idle: body_idle?,
         body_rate: body_rate?.unsigned_abs(),

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::scalar::{bind, name, path, token};
+use super::scalar::{bind, name, network, token};
+use super::tls::{HSTS, LISTENER_TLS, hsts, https_redirect, tls};
 use super::{Decoder, Item};
 use crate::config::Place;
-use crate::config::listener::{Admin, CertificateFiles, Listener, ListenerTls, Probes};
+use crate::config::listener::{Admin, Listener, ListenerTls, Probes};
 use crate::config::problem::map_key;
-use crate::config::reference::{Object, Type, optional, required};
+use crate::config::reference::{Object, Rule, Type, default, optional, required};
 
 pub static LISTENER: Object = Object {
     title: "Listener",
@@ -21,31 +22,24 @@ pub static LISTENER: Object = Object {
         ),
         required("bind", Type::Bind, "The address and port to listen on."),
         optional("tls", Type::Object(&LISTENER_TLS), "Speaks TLS; plain HTTP if absent."),
+        optional(
+            "hsts",
+            Type::Object(&HSTS),
+            "Sends `Strict-Transport-Security`: browsers then come by HTTPS alone.",
+        ),
+        optional(
+            "https_redirect",
+            Type::Either(&Type::Bool, &Type::Integer { min: 1, max: 65535 }),
+            "Sends every request to the same host by HTTPS, with 308: `true` is port 443. Nothing else is served then.",
+        ),
+        default(
+            "proxy_protocol",
+            Type::List(&Type::Network),
+            "[]",
+            "Whose connections begin with a head of the PROXY protocol, version 1 or 2; all others' never do.",
+        ),
     ],
-    rules: &[],
-    later: &[],
-};
-
-pub static LISTENER_TLS: Object = Object {
-    title: "Listener TLS",
-    doc: "TLS towards clients.",
-    keys: &[required(
-        "certificates",
-        Type::List(&Type::Object(&CERTIFICATE)),
-        "The certificate that is shown; exactly one in this release.",
-    )],
-    rules: &[],
-    later: &[],
-};
-
-pub static CERTIFICATE: Object = Object {
-    title: "Certificate",
-    doc: "A certificate and its key, both PEM.",
-    keys: &[
-        required("cert", Type::Path, "The file of the certificate, followed by its chain."),
-        required("key", Type::Path, "The file of its private key."),
-    ],
-    rules: &[],
+    rules: &[Rule::AtMostOne(&["tls", "https_redirect"]), Rule::Only(&["hsts"], &["tls"])],
     later: &[],
 };
 
@@ -122,33 +116,14 @@ fn listener(item: &Item<'_>, decoder: &mut Decoder<'_>, binds: &mut Binds) -> Op
     let name = fields.get("name", decoder, name);
     let bind = fields.get("bind", decoder, |item, decoder| binds.bind(item, decoder));
     let tls = fields.get("tls", decoder, tls);
+    let hsts = fields.get("hsts", decoder, hsts);
+    let https_redirect = fields.get("https_redirect", decoder, https_redirect).flatten();
+    let proxy_protocol = fields.get("proxy_protocol", decoder, |item, decoder| decoder.list(item, network));
     let bind = bind?;
     let name = name.unwrap_or_else(|| bind.to_string().into());
-    Some(Listener { name, bind, tls, place: item.place.clone() })
-}
-
-fn tls(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<ListenerTls> {
-    let mut fields = decoder.fields(item)?;
-    let certificates = fields.get("certificates", decoder, |item, decoder| {
-        let found = match item.node.list().map(<[_]>::len) {
-            Some(0) => Some("there is no certificate"),
-            Some(2..) => Some("more than one certificate is not in this release"),
-            _ => None,
-        };
-        if let Some(found) = found {
-            decoder.report(item.problem(found).with_expected("exactly one certificate for a listener"));
-        }
-        decoder.list(item, certificate)
-    });
-    Some(ListenerTls { certificate: certificates?.into_iter().next()? })
-}
-
-/// A certificate and its key.
-pub fn certificate(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<CertificateFiles> {
-    let mut fields = decoder.fields(item)?;
-    let cert = fields.get("cert", decoder, path);
-    let key = fields.get("key", decoder, path);
-    Some(CertificateFiles { cert: cert?, key: key? })
+    let tls = tls.map(|tls| ListenerTls { hsts, ..tls });
+    let proxy_protocol = proxy_protocol?;
+    Some(Listener { name, bind, tls, https_redirect, proxy_protocol, place: item.place.clone() })
 }
 
 pub fn probes(item: &Item<'_>, decoder: &mut Decoder<'_>, binds: &mut Binds) -> Option<Probes> {

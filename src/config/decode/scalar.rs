@@ -314,6 +314,11 @@ pub fn fix_of_kind(item: &Item<'_>) -> Option<String> {
     }
 }
 
+/// Whether it is a number, as far as can be told.
+pub fn is_number(item: &Item<'_>) -> bool {
+    matches!(retyped(item), Some(Value::Number(_)))
+}
+
 /// A scalar's value; what the environment was put into is typed even inside quotes, as `{ }` and `[ ]` demand quotes around it.
 fn retyped(item: &Item<'_>) -> Option<Value> {
     let scalar = item.node.scalar()?;

@@ -1,8 +1,9 @@
 //! Decodes services, their versions and endpoints.
 
 use super::headers::{address, host};
-use super::listener::{CERTIFICATE, certificate};
+
 use super::scalar::{boolean, choice, duration, integer, name, path, shown};
+use super::tls::{CERTIFICATE, certificate};
 use super::{Decoder, Item};
 use crate::config::Name;
 use crate::config::reference::{Object, Type, default, one_of, optional, required};

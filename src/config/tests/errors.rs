@@ -128,11 +128,8 @@ fn errors_of_references() {
         )
     );
     insta::assert_snapshot!(
-        "two_certificates",
-        errors_with(
-            "  - bind: 127.0.0.1:8080",
-            "  - bind: 127.0.0.1:8080\n    tls: {certificates: [{cert: a, key: b}, {cert: c, key: d}]}"
-        )
+        "no_certificate",
+        errors_with("  - bind: 127.0.0.1:8080", "  - bind: 127.0.0.1:8080\n    tls: {certificates: []}")
     );
     insta::assert_snapshot!(
         "rewrite_without_prefix",

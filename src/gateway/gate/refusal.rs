@@ -65,6 +65,10 @@ pub enum Refusal {
     BodyTime,
     /// Too many connections.
     Connections,
+    /// Whoever has to begin with a head of the PROXY protocol began with something else.
+    ProxyHead,
+    /// That head did not come in time.
+    ProxyTime,
 }
 
 impl Refusal {
@@ -79,7 +83,7 @@ impl Refusal {
             }
             Refusal::Coding => StatusCode::NOT_IMPLEMENTED,
             Refusal::Expectation => StatusCode::EXPECTATION_FAILED,
-            Refusal::HeadTime | Refusal::BodyTime => StatusCode::REQUEST_TIMEOUT,
+            Refusal::HeadTime | Refusal::BodyTime | Refusal::ProxyTime => StatusCode::REQUEST_TIMEOUT,
             Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Connections => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -119,6 +123,8 @@ impl Refusal {
             Refusal::BodyTooLarge => "body_too_large",
             Refusal::BodyTime => "body_time",
             Refusal::Connections => "connections",
+            Refusal::ProxyHead => "proxy_head",
+            Refusal::ProxyTime => "proxy_time",
         }
     }
 }

@@ -39,7 +39,7 @@ pub use raw::{RawUpstream, read_request};
 pub use shadow::{always, changes, comparing, dark, json_answer, named, original_and_copy, shadowed};
 pub use shop::{Shop, one_route, opt_in, services, versions};
 pub use streaming::{EchoUpstream, LongUpstream, Stay};
-pub use tls::Authority;
+pub use tls::{Authority, Issued};
 pub use upstream::{Answer, Upstream};
 pub use wait::{eventually, within};
 
