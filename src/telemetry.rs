@@ -19,6 +19,7 @@ pub mod limiter;
 mod rare;
 mod record;
 mod streams;
+mod versions;
 mod writer;
 
 pub use access_log::AccessLog;
@@ -27,3 +28,4 @@ pub use handles::Handles;
 pub use metrics::{Metrics, Reload};
 pub use outcome::{Attempted, Outcome};
 pub use shadow::{ShadowCounters, ShadowGauges};
+pub use versions::VersionCells;

@@ -15,6 +15,7 @@ use super::ofrep::OfrepMetrics;
 use super::rare::Rare;
 use super::shadow::ShadowMetrics;
 use super::streams::StreamMetrics;
+use super::versions::VersionMetrics;
 use crate::config::ProblemKind;
 use crate::decide::Trouble;
 use crate::flag::{Limit, Reason};
@@ -45,6 +46,7 @@ pub struct Metrics {
     pub(super) shadows: ShadowMetrics,
     pub(super) streams: StreamMetrics,
     pub(super) ofrep: OfrepMetrics,
+    pub(super) versions: VersionMetrics,
     /// Not metrics, but bounded with them and as long-lived.
     pub(super) limiters: Limiters,
     reloads: [IntCounter; 3],
@@ -58,8 +60,18 @@ pub struct Metrics {
 pub(super) const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Why an attempt can fail, as far as its counters are kept ready; anything else is counted too, only slower.
-pub(super) const FAILURES: [&str; 8] =
-    ["connect", "tls", "timeout", "closed", "status", "protocol", "no_endpoint", "failed"];
+pub(super) const FAILURES: [&str; 10] = [
+    "connect",
+    "tls",
+    "timeout",
+    "closed",
+    "status",
+    "protocol",
+    "no_endpoint",
+    "held_out",
+    "limit",
+    "failed",
+];
 
 /// Upper bounds in seconds: the gateway's own part is tens of microseconds, an upstream's up to half a minute.
 const SECONDS: [f64; 18] = [
@@ -137,6 +149,7 @@ impl Metrics {
             shadows: ShadowMetrics::new(&registry, max_series),
             streams: StreamMetrics::new(&registry, max_series),
             ofrep: OfrepMetrics::new(&registry, max_series),
+            versions: VersionMetrics::new(&registry, max_series),
             limiters: Limiters::new(max_series),
             reloads: ["published", "unchanged", "refused"].map(|result| reloads.with_label_values(&[result])),
             snapshot_info: gauges(
