@@ -27,6 +27,9 @@ use crate::telemetry::limiter::uptime;
 /// What the log says of a stream that a kill ended, whatever became of it then.
 const KILLED: &str = "ended by a kill";
 
+/// Interim answers (100, 103) of one attempt.
+const INTERIM: u8 = 16;
+
 /// One request and its answer.
 pub struct Exchange {
     /// Taken once: no request sees half of a reload.
@@ -45,6 +48,8 @@ pub struct Exchange {
     pub attempts: Option<Attempts>,
     /// Of the next attempt, where it was looked for ahead of it.
     ready: Option<Box<HttpPeer>>,
+    /// Interim answers of the current attempt.
+    interim: u8,
     /// Whether a version's limit was why no upstream was asked.
     pub full: bool,
     /// None: the request has no copies, or none any more.
@@ -79,6 +84,7 @@ impl Exchange {
             decision: None,
             attempts: None,
             ready: None,
+            interim: 0,
             full: false,
             copying: None,
             target: None,
@@ -159,9 +165,17 @@ impl Exchange {
 
     /// The current attempt has its connection.
     pub fn connected(&mut self) {
+        self.interim = 0;
         if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
             stay.connected();
         }
+    }
+
+    /// Whether the current attempt may give one more interim answer. Each gives it new time; a version that gives them without end never
+    /// answers.
+    pub fn may_be_interim(&mut self) -> bool {
+        self.interim = self.interim.saturating_add(1);
+        self.interim <= INTERIM
     }
 
     /// All of the client's body has come.

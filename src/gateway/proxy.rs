@@ -149,8 +149,13 @@ impl ProxyHttp for Proxy {
         exchange: &mut Exchange,
     ) -> Result<()> {
         exchange.upstream_spoke();
-        if is_interim(response) {
+        if is_interim(response) && exchange.may_be_interim() {
             return Ok(());
+        }
+        // Nobody asked for another protocol: behind a 101 the client would take for an answer what is none.
+        let switches = response.status == StatusCode::SWITCHING_PROTOCOLS && !exchange.upgrade;
+        if is_interim(response) || switches || !inbound::is_framed(response) {
+            return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
         }
         if exchange.is_unfit(response.status) && exchange.failed(failure(session, UNFIT, false)) {
             let mut error = Error::explain(ErrorType::Custom(UNFIT), "another version answers");
