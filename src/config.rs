@@ -13,6 +13,7 @@ pub mod listener;
 mod markdown;
 mod namespace;
 pub mod problem;
+pub mod protection;
 mod reference;
 pub mod route;
 mod schema;

@@ -3,13 +3,14 @@
 //! It only translates: a session to request facts, a decision to a peer and headers, an outcome to telemetry. It decides nothing.
 //!
 //! A request passes these files: [`server`] (sockets), `proxy` (Pingora's hooks, in their order), `intake` (session to decision),
-//! `attempts` and [`upstream`] (decision to peer), `outbound` (decision to request fields), `inbound` (response fields),
+//! `attempts`, [`protection`] and [`upstream`] (decision to peer), `outbound` (decision to request fields), `inbound` (response fields),
 //! `exchange` (what is known of one request, and its outcome). [`streams`] ends what would outlive a kill; [`ofrep`] answers those who
 //! ask for flags themselves.
 
 mod answer;
 mod attempts;
 mod caching;
+mod circuit;
 mod drain;
 mod exchange;
 mod fields;
@@ -20,6 +21,8 @@ mod intake;
 pub mod live;
 pub mod ofrep;
 mod outbound;
+mod permits;
+pub mod protection;
 mod proxy;
 mod redirect;
 pub mod server;

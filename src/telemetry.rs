@@ -20,6 +20,7 @@ mod rare;
 mod record;
 mod streams;
 mod tls;
+mod versions;
 mod writer;
 
 pub use access_log::AccessLog;
@@ -28,3 +29,4 @@ pub use handles::Handles;
 pub use metrics::{Metrics, Reload};
 pub use outcome::{Attempted, Outcome};
 pub use shadow::{ShadowCounters, ShadowGauges};
+pub use versions::VersionCells;

@@ -14,6 +14,7 @@ pub mod limits;
 mod listener;
 pub mod matches;
 pub mod ofrep;
+pub mod protection;
 pub mod route;
 pub mod scalar;
 pub mod service;

@@ -4,7 +4,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::StatusCode;
+
 use super::listener::CertificateFiles;
+use super::protection::{HoldOut, Retries, VersionLimits};
 use super::{Name, Place};
 
 /// Index into `Config::services`.
@@ -24,6 +27,8 @@ pub struct Service {
     pub default: VersionId,
     /// By [`VersionId`]; at least one.
     pub versions: Vec<Version>,
+    /// When its requests are sent once more.
+    pub retries: Retries,
     /// Of its name.
     pub place: Place,
 }
@@ -48,6 +53,12 @@ pub struct Version {
     pub http: UpstreamHttp,
     /// Its own, completed by the service's.
     pub timeouts: Timeouts,
+    /// Statuses of answers that are failures.
+    pub unfit: Vec<StatusCode>,
+    /// When it is held out; none: never. The default version is not, whatever this says.
+    pub hold_out: Option<HoldOut>,
+    /// What its requests may hold at once.
+    pub limits: VersionLimits,
 }
 
 /// `address:port`, with a weight of at least 1.

@@ -9,12 +9,13 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 
-use super::attempts::{Attempts, Failure};
+use super::attempts::{At, Attempts, Failure};
 use super::caching;
 use super::drain::InFlight;
 use super::fields::Fields;
 use super::forwarded::Peer;
 use super::live::Live;
+use super::protection::LIMIT;
 use super::shadow::copying::Copying;
 use super::streams::{Chosen, Streaming};
 use crate::config::route::{Action, Forward, Route};
@@ -26,6 +27,9 @@ use crate::telemetry::limiter::uptime;
 
 /// What the log says of a stream that a kill ended, whatever became of it then.
 const KILLED: &str = "ended by a kill";
+
+/// Interim answers (100, 103) of one attempt.
+const INTERIM: u8 = 16;
 
 /// One request and its answer.
 pub struct Exchange {
@@ -47,6 +51,12 @@ pub struct Exchange {
     pub secure: bool,
     pub decision: Option<Decision>,
     pub attempts: Option<Attempts>,
+    /// Of the next attempt, where it was looked for ahead of it.
+    ready: Option<Box<HttpPeer>>,
+    /// Interim answers of the current attempt.
+    interim: u8,
+    /// Whether a version's limit was why no upstream was asked.
+    pub full: bool,
     /// None: the request has no copies, or none any more.
     pub copying: Option<Box<Copying>>,
     /// The target for upstreams, where it differs from what was received.
@@ -80,6 +90,9 @@ impl Exchange {
             secure: false,
             decision: None,
             attempts: None,
+            ready: None,
+            interim: 0,
+            full: false,
             copying: None,
             target: None,
             stream: false,
@@ -117,13 +130,24 @@ impl Exchange {
         self.left().is_some_and(|left| left.is_zero())
     }
 
-    /// The endpoint of the next attempt, or what the client is told when there is none.
-    pub fn next_peer(&mut self) -> Result<Box<HttpPeer>, StatusCode> {
+    /// The endpoint of the next attempt, or what the client is told when there is none. `waits`: the client's body has not come yet.
+    pub fn next_peer(&mut self, waits: bool) -> Result<Box<HttpPeer>, StatusCode> {
+        if let Some(ready) = self.ready.take() {
+            return Ok(ready);
+        }
         let (live, stream) = (&self.live, self.stream);
         let Some(attempts) = &mut self.attempts else { return Err(StatusCode::INTERNAL_SERVER_ERROR) };
         let service = attempts.service;
-        let peer = attempts.next(|version, tried| live.upstreams.pool(service, version).pick(tried, stream));
-        let mut peer = peer.ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+        let at = At { now: uptime(), waits: waits && !self.upgrade };
+        let peer = attempts.next(
+            at,
+            |version| live.protection.of(service, version),
+            |version, tried| live.upstreams.pool(service, version).pick(tried, stream),
+        );
+        let mut peer = peer.map_err(|why| {
+            self.full = why == LIMIT;
+            StatusCode::SERVICE_UNAVAILABLE
+        })?;
         let total = live.upstreams.pool(service, attempts.version).timeouts().total;
         self.deadline = total.map(|total| self.started + total);
         match self.left() {
@@ -146,8 +170,41 @@ impl Exchange {
         Some(Streaming::begin(&self.live, attempts.service, attempts.version, chosen))
     }
 
+    /// The current attempt has its connection.
+    pub fn connected(&mut self) {
+        self.interim = 0;
+        if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
+            stay.connected();
+        }
+    }
+
+    /// Whether the current attempt may give one more interim answer. Each gives it new time; a version that gives them without end never
+    /// answers.
+    pub fn may_be_interim(&mut self) -> bool {
+        self.interim = self.interim.saturating_add(1);
+        self.interim <= INTERIM
+    }
+
+    /// All of the client's body has come.
+    pub fn body_came(&mut self) {
+        if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
+            stay.body_came();
+        }
+    }
+
+    /// Whether a status is a failure of the version that gave it.
+    pub fn is_unfit(&self, status: StatusCode) -> bool {
+        let config = &self.live.snapshot.config;
+        self.attempts.as_ref().is_some_and(|attempts| {
+            config.version(attempts.service, attempts.version).unfit.contains(&status)
+        })
+    }
+
     /// The current attempt is answered; an answer may be a stream though nobody asked for one.
     pub fn answered(&mut self, response: &ResponseHeader) {
+        if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
+            stay.answered(uptime());
+        }
         if self.streaming.is_none() && is_stream(response) {
             self.streaming = self.begin_stream();
         }
@@ -159,8 +216,9 @@ impl Exchange {
     }
 
     /// The endpoint of the current attempt took no connection.
-    pub fn refused(&self, error: &pingora::Error) {
-        let Some(attempts) = &self.attempts else { return };
+    pub fn refused(&mut self, error: &pingora::Error) {
+        let Some(attempts) = &mut self.attempts else { return };
+        attempts.refused();
         let pool = self.live.upstreams.pool(attempts.service, attempts.version);
         if let Some(address) = attempts.address() {
             pool.rest(address);
@@ -171,13 +229,21 @@ impl Exchange {
         }
     }
 
-    /// The current attempt failed after connecting. Whether another one follows.
+    /// The current attempt failed after connecting. Whether another one follows: if so, it is prepared.
     pub fn failed(&mut self, failure: Failure) -> bool {
-        let ended = self.is_ended();
+        // Of a stream that was ended, nobody is to blame.
+        if self.is_ended() {
+            return false;
+        }
         let Some(attempts) = &mut self.attempts else { return false };
-        let pool = self.live.upstreams.pool(attempts.service, attempts.version);
-        let again = attempts.after(failure);
-        if !(failure.stale || ended)
+        let pool = Arc::clone(self.live.upstreams.pool(attempts.service, attempts.version));
+        let mut again = attempts.may_follow(failure, uptime());
+        if again {
+            // What was sent of the body is at hand; for the rest, it has its place already.
+            self.ready = self.next_peer(false).ok();
+            again = self.ready.is_some();
+        }
+        if !failure.stale
             && let Some(left_out) = pool.lines.pass(uptime())
         {
             let (service, version) = pool.names_of();

@@ -1,5 +1,6 @@
 //! The response, as the client sees it.
 
+use http::header::TRANSFER_ENCODING;
 use http::{HeaderMap, HeaderName};
 use pingora::http::ResponseHeader;
 
@@ -9,6 +10,13 @@ use crate::config::Injection;
 
 /// Tells the client which version served, where that is configured.
 const VERSION: HeaderName = HeaderName::from_static("x-flagway-version");
+
+/// Whether it is certain where a response's body ends: nobody asked for a transfer coding, so that it is `chunked` or none.
+pub fn is_framed(response: &ResponseHeader) -> bool {
+    let mut codings = response.headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return true };
+    coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none()
+}
 
 /// Changes a response of an upstream into the client's.
 pub fn prepare(response: &mut ResponseHeader, exchange: &Exchange) {

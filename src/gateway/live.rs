@@ -8,6 +8,7 @@ use prometheus::IntGauge;
 
 use super::ofrep::Doors;
 use super::ofrep::updates::Updates;
+use super::protection::Protection;
 use super::shadow::Shadows;
 use super::streams::Streams;
 use super::tls::Certificates;
@@ -25,6 +26,8 @@ pub struct Live {
     pub handles: Handles,
     /// What serves.
     pub upstreams: Upstreams,
+    /// What keeps a version that fails from doing harm.
+    pub protection: Protection,
     /// What copies of requests are sent by, and what is known of them.
     pub shadows: Shadows,
     /// Who answers clients that ask for flags.
@@ -74,6 +77,7 @@ impl Live {
             streams,
             open_streams: open_streams.collect(),
             handles: Handles::resolve(metrics, &snapshot),
+            protection: Protection::new(&snapshot.config, metrics, before.map(|before| &before.protection)),
             upstreams,
             shadows,
             unusable: problems,

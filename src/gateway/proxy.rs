@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::HOST;
-use http::{HeaderMap, StatusCode};
+use http::header::{CONTENT_LENGTH, HOST, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
+use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
@@ -31,6 +32,9 @@ use crate::config::Name;
 use crate::decide::targeting_key;
 use crate::telemetry::AccessLog;
 use crate::telemetry::access_log::Line;
+
+/// Bytes of a body that Pingora keeps, so that it can be sent again.
+const REPLAYED: u64 = 64 << 10;
 
 /// The proxy of one listener.
 pub struct Proxy {
@@ -73,9 +77,23 @@ impl ProxyHttp for Proxy {
         }
     }
 
-    async fn upstream_peer(&self, _session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
         exchange.upstream_begins();
-        exchange.next_peer().map_err(|status| Error::new_up(ErrorType::HTTPStatus(status.as_u16())))
+        let waits = !session.as_mut().is_body_done();
+        exchange.next_peer(waits).map_err(|status| Error::new_up(ErrorType::HTTPStatus(status.as_u16())))
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        _reused: bool,
+        _peer: &HttpPeer,
+        #[cfg(unix)] _fd: std::os::unix::io::RawFd,
+        _digest: Option<&Digest>,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        exchange.connected();
+        Ok(())
     }
 
     fn fail_to_connect(
@@ -114,6 +132,9 @@ impl ProxyHttp for Proxy {
         exchange: &mut Exchange,
     ) -> Result<()> {
         goes_on(exchange, end)?;
+        if end {
+            exchange.body_came();
+        }
         // Pingora writes an empty last piece to HTTP/1 as the chunk that ends a body, and then ends it once more: the second end would
         // begin the connection's next request.
         body.take_if(|piece| end && piece.is_empty());
@@ -123,11 +144,25 @@ impl ProxyHttp for Proxy {
 
     async fn upstream_response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
         exchange.upstream_spoke();
+        if is_interim(response) && exchange.may_be_interim() {
+            return Ok(());
+        }
+        // Nobody asked for another protocol: behind a 101 the client would take for an answer what is none.
+        let switches = response.status == StatusCode::SWITCHING_PROTOCOLS && !exchange.upgrade;
+        if is_interim(response) || switches || !inbound::is_framed(response) {
+            return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
+        }
+        if exchange.is_unfit(response.status) && exchange.failed(failure(session, UNFIT, false)) {
+            let mut error = Error::explain(ErrorType::Custom(UNFIT), "another version answers");
+            error.as_up();
+            error.set_retry(true);
+            return Err(error);
+        }
         exchange.answered(response);
         exchange.keep_head(response);
         Ok(())
@@ -183,16 +218,12 @@ impl ProxyHttp for Proxy {
             error.set_retry(false);
             return error;
         }
+        if matches!(error.etype(), ErrorType::Custom(UNFIT)) {
+            // It was seen to where the answer came.
+            return error;
+        }
         exchange.upstream_spoke();
-        let method = &session.req_header().method;
-        let failure = Failure {
-            why: why(error.etype()),
-            // Of a stream that was ended, the connection is not to blame: the version is not asked again.
-            stale: error.retry() && !exchange.is_ended(),
-            idempotent: method.is_idempotent(),
-            safe: method.is_safe(),
-            spent: session.as_ref().retry_buffer_truncated() || session.response_written().is_some(),
-        };
+        let failure = failure(session, why(error.etype()), error.retry());
         error.set_retry(exchange.failed(failure));
         error
     }
@@ -212,13 +243,11 @@ impl ProxyHttp for Proxy {
         if status == Some(StatusCode::INTERNAL_SERVER_ERROR) {
             tracing::error!(reason = error.reason_str(), "a request failed inside the gateway");
         }
-        // Behind a 101 comes no answer: what is written there, the client takes for the other protocol.
-        let begun = session.response_written().is_some_and(|head| {
-            head.status == StatusCode::SWITCHING_PROTOCOLS || !head.status.is_informational()
-        });
-        if let Some(status) = status.filter(|_| !begun) {
+        if let Some(status) = status.filter(|_| !is_begun(session)) {
+            let answer = Answer::error(status);
+            let answer = if exchange.full { answer.with(RETRY_AFTER, SOON) } else { answer };
             // A client that is gone cannot be told.
-            let _ = Answer::error(status).send_last(session, exchange).await;
+            let _ = answer.send_last(session, exchange).await;
         }
         FailToProxy { error_code: status.map_or(0, |status| status.as_u16()), can_reuse_downstream: false }
     }
@@ -285,6 +314,38 @@ impl Proxy {
         .ok()?;
         Some(targeting_key(plan, &facts, exchange.now, exchange.fresh)?.value.into_owned())
     }
+}
+
+/// Why an answer failed that says so itself: a token as those of [`why`].
+const UNFIT: &str = "status";
+/// When a client may come again whose version is at its limits: in a second.
+const SOON: HeaderValue = HeaderValue::from_static("1");
+
+/// A failure of an upstream, as the request is now.
+fn failure(session: &Session, why: &'static str, stale: bool) -> Failure {
+    let head = session.req_header();
+    let length =
+        head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    Failure {
+        why,
+        stale,
+        idempotent: head.method.is_idempotent(),
+        // A body that is too long is so from its begin on, not only once too much of it has come.
+        spent: session.as_ref().retry_buffer_truncated()
+            || length.is_some_and(|length| length > REPLAYED)
+            || is_begun(session),
+    }
+}
+
+/// Whether an answer has begun to go to the client. Behind a 101 comes no answer: what is written there, the client takes for the other
+/// protocol.
+fn is_begun(session: &Session) -> bool {
+    session.response_written().is_some_and(|head| !is_interim(head))
+}
+
+/// Whether an answer is yet to come behind it.
+fn is_interim(head: &ResponseHeader) -> bool {
+    head.status.is_informational() && head.status != StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// Whether a body may go on; `end`: this is all of it.

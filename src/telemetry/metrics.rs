@@ -16,6 +16,7 @@ use super::rare::Rare;
 use super::shadow::ShadowMetrics;
 use super::streams::StreamMetrics;
 use super::tls::TlsMetrics;
+use super::versions::VersionMetrics;
 use crate::config::ProblemKind;
 use crate::decide::Trouble;
 use crate::flag::{Limit, Reason};
@@ -47,6 +48,7 @@ pub struct Metrics {
     pub(super) streams: StreamMetrics,
     pub(super) tls: TlsMetrics,
     pub(super) ofrep: OfrepMetrics,
+    pub(super) versions: VersionMetrics,
     /// Not metrics, but bounded with them and as long-lived.
     pub(super) limiters: Limiters,
     reloads: [IntCounter; 3],
@@ -60,8 +62,18 @@ pub struct Metrics {
 pub(super) const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Why an attempt can fail, as far as its counters are kept ready; anything else is counted too, only slower.
-pub(super) const FAILURES: [&str; 8] =
-    ["connect", "tls", "timeout", "closed", "status", "protocol", "no_endpoint", "failed"];
+pub(super) const FAILURES: [&str; 10] = [
+    "connect",
+    "tls",
+    "timeout",
+    "closed",
+    "status",
+    "protocol",
+    "no_endpoint",
+    "held_out",
+    "limit",
+    "failed",
+];
 
 /// Upper bounds in seconds: the gateway's own part is tens of microseconds, an upstream's up to half a minute.
 const SECONDS: [f64; 18] = [
@@ -140,6 +152,7 @@ impl Metrics {
             streams: StreamMetrics::new(&registry, max_series),
             tls: TlsMetrics::new(&registry),
             ofrep: OfrepMetrics::new(&registry, max_series),
+            versions: VersionMetrics::new(&registry, max_series),
             limiters: Limiters::new(max_series),
             reloads: ["published", "unchanged", "refused"].map(|result| reloads.with_label_values(&[result])),
             snapshot_info: gauges(

@@ -17,6 +17,7 @@ mod documents;
 mod doors;
 mod eval;
 mod examples;
+mod fallback_hostile;
 mod flag_sets;
 mod flags_command;
 mod gate;

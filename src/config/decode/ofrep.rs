@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 use super::headers::is_host;
 use super::route::flag_names;
-use super::scalar::{as_written, bad, boolean, choice, integer, name, shown, size, text};
+use super::scalar::{as_written, bad, boolean, choice, integer, name, shown, size, text, word};
 use super::{Decoder, Item};
 use crate::config::reference::{Object, Type, default};
 use crate::config::route::{Ofrep, PathPattern, Rate, RouteMatch, Shown, Valueless};
@@ -128,24 +128,13 @@ fn flags(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Shown> {
         return flag_names(&form, decoder).map(Shown::Only);
     }
     let fix = || format!("write `[{}]`", form.node.text());
-    is_word(item, decoder, "all", as_written(item).then(fix)).then_some(Shown::All)
-}
-
-/// Whether it is the one word that may stand in place of more; anything else is reported.
-fn is_word(item: &Item<'_>, decoder: &mut Decoder<'_>, word: &str, fix: Option<String>) -> bool {
-    let Some(written) = text(item, decoder) else { return false };
-    let is_word = &*written == word;
-    if !is_word {
-        let problem = item.problem(format!("{} is no value of `{}`", shown(item), item.key));
-        decoder.report(Problem { fix, ..problem.with_expected(item.is.describe()) });
-    }
-    is_word
+    word(item, decoder, "all", as_written(item).then(fix)).then_some(Shown::All)
 }
 
 fn rate(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Option<Rate>> {
     let form = item.form();
     if !matches!(form.is, Type::Object(_)) {
-        return is_word(item, decoder, "off", None).then_some(None);
+        return word(item, decoder, "off", None).then_some(None);
     }
     let mut fields = decoder.fields(&form)?;
     let per_second = fields.get("per_second", decoder, integer::<u32>);

@@ -239,6 +239,17 @@ pub fn choice<T: Copy, const N: usize>(
     }
 }
 
+/// Whether it is the one word that may stand in place of more; anything else is reported.
+pub fn word(item: &Item<'_>, decoder: &mut Decoder<'_>, word: &str, fix: Option<String>) -> bool {
+    let Some(written) = text(item, decoder) else { return false };
+    let is_word = &*written == word;
+    if !is_word {
+        let problem = item.problem(format!("{} is no value of `{}`", shown(item), item.key));
+        decoder.report(Problem { fix, ..problem.with_expected(item.is.describe()) });
+    }
+    is_word
+}
+
 /// A flag's value: a boolean, a number or text.
 pub fn value(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Value> {
     match item.node.scalar().map(|scalar| scalar.value()) {

@@ -1,11 +1,12 @@
 //! Decodes services, their versions and endpoints.
 
 use super::headers::{address, host};
-
-use super::scalar::{boolean, choice, duration, integer, name, path, shown};
+use super::protection::{HOLD_OUT, RETRIES, VERSION_LIMITS, hold_out, retries, version_limits};
+use super::scalar::{boolean, choice, duration, integer, name, path, shown, status};
 use super::tls::{CERTIFICATE, certificate};
 use super::{Decoder, Item};
 use crate::config::Name;
+use crate::config::protection::unfit;
 use crate::config::reference::{Object, Type, default, one_of, optional, required};
 use crate::config::service::{
     Endpoint, EndpointHost, Service, ServiceId, Timeouts, UpstreamHttp, UpstreamTls, Version, VersionId,
@@ -29,6 +30,12 @@ pub static SERVICE: Object = Object {
             "{}",
             "Timeouts of versions that do not have their own.",
         ),
+        default(
+            "retries",
+            Type::Object(&RETRIES),
+            "{}",
+            "When a request is sent to another endpoint of its version.",
+        ),
     ],
     rules: &[],
     later: &[],
@@ -50,6 +57,18 @@ pub static VERSION: Object = Object {
         ),
         default("http", Type::Choice(&["h1", "h2"]), "h1", "HTTP/1.1 or HTTP/2."),
         default("timeouts", Type::Object(&TIMEOUTS), "{}", "What is not given here is the service's."),
+        optional(
+            "unfit",
+            Type::List(&Type::Status(&[])),
+            "Statuses that count as failures: the request is sent elsewhere where that is safe. `[502, 503, 504]` if absent, of the default version `[]`.",
+        ),
+        default(
+            "hold_out",
+            Type::Either(&Type::Choice(&["off"]), &Type::Object(&HOLD_OUT)),
+            "{}",
+            "When it is held out, as it fails so often; `off`: never.",
+        ),
+        default("limits", Type::Object(&VERSION_LIMITS), "{}", "What its requests may hold at once."),
     ],
     rules: &[],
     later: &[],
@@ -161,6 +180,7 @@ fn service(key: &Item<'_>, item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option
     let own = fields.get("timeouts", decoder, |item, decoder| timeouts(item, decoder, Timeouts::default()));
     let own = own.unwrap_or_default();
     let known = version_names(item.node);
+    let given = item.node.entry("default").map(|entry| entry.value.text());
     let default =
         fields.get("default", decoder, |item, decoder| version_named(item, decoder, &known, key.node.text()));
     let versions = fields.get("versions", decoder, |item, decoder| {
@@ -169,12 +189,14 @@ fn service(key: &Item<'_>, item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option
         }
         decoder.map(item, |key, item, decoder| {
             let name = name(key, decoder);
-            let version = version(item, decoder, own);
+            let version = version(item, decoder, own, given == Some(key.node.text()));
             Some(Version { name: name?, ..version? })
         })
     });
     let name = Name::from(key.node.text());
-    Some(Service { name, default: default?, versions: versions?, place: key.place.clone() })
+    let retries = fields.get("retries", decoder, retries);
+    let place = key.place.clone();
+    Some(Service { name, default: default?, versions: versions?, retries: retries?, place })
 }
 
 /// A service, by its name.
@@ -222,7 +244,12 @@ pub fn version_named(
     None
 }
 
-fn version(item: &Item<'_>, decoder: &mut Decoder<'_>, service: Timeouts) -> Option<Version> {
+fn version(
+    item: &Item<'_>,
+    decoder: &mut Decoder<'_>,
+    service: Timeouts,
+    is_default: bool,
+) -> Option<Version> {
     let mut fields = decoder.fields(item)?;
     let endpoints = fields.get("endpoints", decoder, endpoints);
     let tls = fields.get("tls", decoder, tls);
@@ -230,7 +257,19 @@ fn version(item: &Item<'_>, decoder: &mut Decoder<'_>, service: Timeouts) -> Opt
         choice(item, decoder, [("h1", UpstreamHttp::H1), ("h2", UpstreamHttp::H2)])
     });
     let timeouts = fields.get("timeouts", decoder, |item, decoder| timeouts(item, decoder, service));
-    Some(Version { name: Name::from(""), endpoints: endpoints?, tls, http: http?, timeouts: timeouts? })
+    let given = fields.get("unfit", decoder, |item, decoder| decoder.list(item, status));
+    let hold_out = fields.get("hold_out", decoder, hold_out);
+    let limits = fields.get("limits", decoder, |item, decoder| version_limits(item, decoder, is_default));
+    Some(Version {
+        name: Name::from(""),
+        endpoints: endpoints?,
+        tls,
+        http: http?,
+        timeouts: timeouts?,
+        unfit: given.unwrap_or_else(|| unfit(is_default)),
+        hold_out: hold_out?,
+        limits: limits?,
+    })
 }
 
 fn endpoints(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<Endpoint>> {
