@@ -45,7 +45,10 @@ fn readiness(status: &Status, draining: &AtomicBool) -> Response {
 
 fn text_format(live: &Published, status: &Status, metrics: &Metrics) -> Response {
     let live = live.load();
-    status.measure(metrics, live.problems().map(|problem| problem.kind), SystemTime::now());
+    live.keyring.measure();
+    let passing = live.passing_problems();
+    let problems = live.problems().chain(&passing).map(|problem| problem.kind);
+    status.measure(metrics, problems, SystemTime::now());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.encode()).into_response()
 }
 

@@ -59,6 +59,7 @@ impl StatusView {
     /// What is so at `now`; the gateway runs since `since`.
     pub fn new(live: &Live, status: &Status, hand: &Hand, since: SystemTime, now: SystemTime) -> StatusView {
         let state = status.problems.load();
+        let passing = live.passing_problems();
         StatusView {
             flagway: env!("CARGO_PKG_VERSION"),
             revision: live.snapshot.revision.to_string(),
@@ -66,7 +67,7 @@ impl StatusView {
             durable: hand.durable(),
             flags: live.snapshot.flags.len(),
             sources: sources(status, now),
-            problems: state.iter().chain(live.problems()).map(ProblemView::from).collect(),
+            problems: state.iter().chain(live.problems()).chain(&passing).map(ProblemView::from).collect(),
             overlay: hand.overlay().iter().cloned().collect(),
             evaluations: live.handles.evaluations(),
             shadows: Shadows::of(live, None)

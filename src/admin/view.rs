@@ -116,6 +116,7 @@ impl SnapshotView {
     pub fn new(live: &Live, status: &Status, now: SystemTime) -> SnapshotView {
         let snapshot = &live.snapshot;
         let state = status.problems.load();
+        let passing = live.passing_problems();
         SnapshotView {
             flagway: env!("CARGO_PKG_VERSION"),
             revision: snapshot.revision.to_string(),
@@ -124,7 +125,7 @@ impl SnapshotView {
             flags: snapshot.flags.len(),
             routes: snapshot.config.routes.len(),
             sources: sources(status, now),
-            problems: state.iter().chain(live.problems()).map(ProblemView::from).collect(),
+            problems: state.iter().chain(live.problems()).chain(&passing).map(ProblemView::from).collect(),
         }
     }
 }

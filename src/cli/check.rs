@@ -11,6 +11,7 @@ use clap::Args;
 use super::{ConfigFile, Failure, output};
 use crate::admin::view::ProblemView;
 use crate::config::Severity;
+use crate::gateway::keyring;
 use crate::source;
 use report::Report;
 
@@ -39,7 +40,10 @@ impl Check {
     /// Checks, prints.
     pub fn run(&self) -> Result<(), Failure> {
         let (report, problems) = match source::check(&self.config.file) {
-            Ok(checked) => (Some(Report::new(&checked)), checked.problems),
+            Ok(mut checked) => {
+                checked.problems.extend(keyring::once(&checked.config).1);
+                (Some(Report::new(&checked)), checked.problems)
+            }
             Err(problems) => (None, problems),
         };
         let fails = |severity| severity == Severity::Error || self.strict;

@@ -6,8 +6,10 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use prometheus::IntGauge;
 
+use super::keyring::Keyring;
 use super::ofrep::Doors;
 use super::ofrep::updates::Updates;
+use super::rate::Rates;
 use super::shadow::Shadows;
 use super::streams::Streams;
 use super::upstream::Upstreams;
@@ -28,6 +30,10 @@ pub struct Live {
     pub shadows: Shadows,
     /// Who answers clients that ask for flags.
     pub ofrep: Doors,
+    /// What tokens are verified with.
+    pub keyring: Arc<Keyring>,
+    /// How often clients of its routes may ask.
+    pub rates: Rates,
     /// Wakes those who listen for changes.
     pub updates: Updates,
     /// When it was made.
@@ -64,6 +70,8 @@ impl Live {
         });
         Live {
             ofrep: Doors::new(&snapshot, metrics, before.map(|before| &before.ofrep)),
+            keyring: Keyring::new(&snapshot.config, metrics, before.map(|before| &before.keyring)),
+            rates: Rates::new(&snapshot.config, metrics, before.map(|before| &before.rates)),
             updates: before.map(|before| before.updates.clone()).unwrap_or_default(),
             since: Instant::now(),
             era: streams.era(),
@@ -92,5 +100,10 @@ impl Live {
     /// What is wrong with what is live: names that lead nowhere, files that upstreams need and cannot use.
     pub fn problems(&self) -> impl Iterator<Item = &Problem> {
         self.snapshot.problems.iter().chain(&self.unusable)
+    }
+
+    /// What is wrong now, and may be right again without a new snapshot.
+    pub fn passing_problems(&self) -> Vec<Problem> {
+        self.keyring.problem().into_iter().collect()
     }
 }

@@ -10,6 +10,7 @@ use prometheus::{
 };
 
 use super::bounded::Bounded;
+use super::identity::IdentityMetrics;
 use super::limiter::Limiters;
 use super::ofrep::OfrepMetrics;
 use super::rare::Rare;
@@ -45,6 +46,7 @@ pub struct Metrics {
     pub(super) shadows: ShadowMetrics,
     pub(super) streams: StreamMetrics,
     pub(super) ofrep: OfrepMetrics,
+    pub(super) identity: IdentityMetrics,
     /// Not metrics, but bounded with them and as long-lived.
     pub(super) limiters: Limiters,
     reloads: [IntCounter; 3],
@@ -137,6 +139,7 @@ impl Metrics {
             shadows: ShadowMetrics::new(&registry, max_series),
             streams: StreamMetrics::new(&registry, max_series),
             ofrep: OfrepMetrics::new(&registry, max_series),
+            identity: IdentityMetrics::new(&registry, max_series),
             limiters: Limiters::new(max_series),
             reloads: ["published", "unchanged", "refused"].map(|result| reloads.with_label_values(&[result])),
             snapshot_info: gauges(
@@ -224,7 +227,7 @@ pub(super) fn gauges_of(registry: &Registry, opts: Opts, labels: &[&str]) -> Int
 }
 
 /// Names are our own constants: they are valid, and each is registered once.
-fn registered<C: prometheus::core::Collector + Clone + 'static>(
+pub(super) fn registered<C: prometheus::core::Collector + Clone + 'static>(
     registry: &Registry,
     metric: prometheus::Result<C>,
 ) -> C {
