@@ -8,6 +8,7 @@ pub mod context;
 mod decode;
 mod environment;
 pub mod field_path;
+pub mod jwt;
 pub mod limits;
 pub mod listener;
 mod markdown;
@@ -17,6 +18,7 @@ pub mod protection;
 mod reference;
 pub mod route;
 mod schema;
+pub mod secret;
 pub mod service;
 pub mod shadow;
 mod suggest;
@@ -44,7 +46,7 @@ use crate::config::limits::ClientLimits;
 use crate::config::listener::{Admin, Listener, Probes};
 use crate::config::route::Route;
 use crate::config::service::{Service, ServiceId, Version, VersionId};
-use crate::config::shadow::ShadowLimits;
+use crate::config::shadow::{ShadowLimits, Share};
 use crate::config::tree::{Content, Limits, Node};
 
 /// A whole configuration. Every reference inside it is resolved.
@@ -72,6 +74,10 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// How the path is brought into the form that is matched and forwarded.
     pub paths: Paths,
+    /// Whose request ids are kept.
+    pub request_id: RequestIds,
+    /// Of the traces that are started: how many ask to be recorded.
+    pub sampled: Share,
     /// Where the access log goes.
     pub access_log: AccessLog,
     /// Bounds on metrics.
@@ -239,6 +245,18 @@ pub enum Paths {
     Normalised,
     /// Untouched, for matching and forwarding.
     AsReceived,
+}
+
+/// Whose request ids are kept; everyone else's are replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RequestIds {
+    /// Those of trusted proxies.
+    #[default]
+    Trusted,
+    /// Everyone's.
+    Keep,
+    /// Nobody's.
+    Make,
 }
 
 /// Where the access log goes.

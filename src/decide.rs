@@ -9,7 +9,7 @@ mod shadow;
 use smallvec::SmallVec;
 
 use crate::config::service::{ServiceId, VersionId};
-use crate::context::{RequestContext, RequestFacts, TargetingKey, VisitorChange};
+use crate::context::{Refused, RequestContext, RequestFacts, TargetingKey, VisitorChange};
 use crate::flag::{ErrorCode, FlagId, FlagSet, Reason, Resolution, VariantId};
 use crate::route::RouteId;
 use crate::snapshot::{ForwardPlan, NamedFlag, Plan, Snapshot, Unusable};
@@ -31,6 +31,26 @@ pub struct Decision {
     pub visitor: Option<VisitorChange>,
     /// Whether there was a targeting key.
     pub keyed: bool,
+    /// Whether the route demands a key and there was none: nothing else is decided, and the gateway answers 401.
+    pub refused: bool,
+    /// What became of the token; none: nothing that was decided asked for one.
+    pub token: Option<Result<(), Refused>>,
+}
+
+impl Decision {
+    /// Nothing but the route is known.
+    pub fn bare(route: Option<RouteId>) -> Decision {
+        Decision {
+            route,
+            target: None,
+            resolved: SmallVec::new(),
+            shadows: SmallVec::new(),
+            visitor: None,
+            keyed: false,
+            refused: false,
+            token: None,
+        }
+    }
 }
 
 /// Which version serves.
@@ -112,18 +132,30 @@ impl From<Resolution> for Resolved {
 
 /// Decides a request. `now` is Unix time in seconds; `fresh` are 128 random bits, used when a visitor is minted.
 pub fn decide(snapshot: &Snapshot, facts: &RequestFacts<'_>, now: i64, fresh: u128) -> Decision {
-    let Some(route) = snapshot.routes.find(&snapshot.config.routes, facts) else {
-        return Decision {
-            route: None,
-            target: None,
-            resolved: SmallVec::new(),
-            shadows: SmallVec::new(),
-            visitor: None,
-            keyed: false,
-        };
-    };
+    match find_route(snapshot, facts) {
+        Some(route) => decide_on(snapshot, route, facts, now, fresh),
+        None => Decision::bare(None),
+    }
+}
+
+/// The route that takes a request.
+pub fn find_route(snapshot: &Snapshot, facts: &RequestFacts<'_>) -> Option<RouteId> {
+    snapshot.routes.find(&snapshot.config.routes, facts)
+}
+
+/// Decides a request that a route takes.
+pub fn decide_on(
+    snapshot: &Snapshot,
+    route: RouteId,
+    facts: &RequestFacts<'_>,
+    now: i64,
+    fresh: u128,
+) -> Decision {
     let plan = snapshot.plan(route);
     let key = targeting_key(plan, facts, now, fresh);
+    if plan.requires_key && key.is_none() {
+        return Decision { refused: true, token: facts.token.asked(), ..Decision::bare(Some(route)) };
+    }
     let context = request_context(snapshot, facts, route, key.as_ref(), now);
     let flags = &snapshot.flags;
     let resolved: SmallVec<_> = plan.flags.iter().map(|flag| Resolved::of(flag, flags, &context)).collect();
@@ -136,6 +168,8 @@ pub fn decide(snapshot: &Snapshot, facts: &RequestFacts<'_>, now: i64, fresh: u1
         resolved,
         shadows,
         keyed,
+        refused: false,
+        token: facts.token.asked(),
         visitor: key.and_then(|key| key.visitor),
     }
 }
@@ -151,7 +185,7 @@ pub fn targeting_key<'a>(
     if !plan.asks_key() {
         return None;
     }
-    plan.key_rules.resolve(facts, plan.reads_key, now, fresh)
+    plan.key_rules.resolve(facts, plan.may_mint(), now, fresh)
 }
 
 /// The context in which a route's flags are evaluated.

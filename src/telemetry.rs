@@ -7,6 +7,7 @@ pub mod access_log;
 pub mod evaluations;
 pub mod handles;
 pub mod harmless;
+pub mod identity;
 pub mod metrics;
 pub mod ofrep;
 pub mod outcome;

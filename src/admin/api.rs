@@ -100,7 +100,9 @@ async fn explain(
         ))
     })?;
     let live = api.live.load_full();
-    Ok(Json(explain::explain(&live.snapshot, &asked, unix(), rand::random()).map_err(Error::bad)?))
+    let verifier = live.keyring.verifier();
+    let told = explain::explain(&live.snapshot, verifier.as_deref(), &asked, unix(), rand::random());
+    Ok(Json(told.map_err(Error::bad)?))
 }
 
 #[cfg(test)]

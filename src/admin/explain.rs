@@ -10,10 +10,9 @@ pub mod words;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::context::{KeySource, VisitorCookie};
+use crate::config::context::KeySource;
 use crate::config::route::Action;
-use crate::context::visitor::set_cookie;
-use crate::context::{KeyRules, RequestContext, RequestFacts, Scheme};
+use crate::context::{KeyRules, RequestContext, RequestFacts, Scheme, Verifier};
 use crate::decide::headers::{Attempt, decision_headers};
 use crate::decide::{Decision, Resolved, decide, request_context, targeting_key};
 use crate::flag::ErrorCode;
@@ -91,6 +90,9 @@ pub struct Key {
     pub minted: bool,
     /// Every source that is asked, in order.
     pub sources: Vec<String>,
+    /// `jwt: expired`; none: no token was looked at, or it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
 
 /// One flag of the route.
@@ -128,10 +130,18 @@ pub struct ExplainedStep {
 }
 
 /// Explains what becomes of a request that arrives at `now`, unless it says when. `fresh` are 128 random bits, for a visitor who would be minted.
-pub fn explain(snapshot: &Snapshot, request: &Request, now: i64, fresh: u128) -> Result<Explanation, String> {
+/// Tokens are verified by `verifier`.
+pub fn explain(
+    snapshot: &Snapshot,
+    verifier: Option<&Verifier>,
+    request: &Request,
+    now: i64,
+    fresh: u128,
+) -> Result<Explanation, String> {
     let config = &snapshot.config;
     let arrived = request.arrive(config, now)?;
     let facts = RequestFacts::new(arrived.raw(), &config.context, config.paths);
+    let facts = facts.map(|facts| facts.verified_by(verifier));
     let mut explanation = Explanation {
         revision: snapshot.revision.to_string(),
         at: arrived.at,
@@ -193,6 +203,14 @@ impl Explainer<'_> {
         if plan.asks_key() {
             told.targeting_key = Some(self.key(plan, sources));
         }
+        if let Some(key) = &mut told.targeting_key {
+            key.token = words::token(self.decision);
+        }
+        if self.decision.refused {
+            told.status = Some(401);
+            told.why = words::keyless_refused(told);
+            return;
+        }
         self.tell_flags(id, plan, told);
         if let Some(target) = self.decision.target {
             told.service = Some(config.service(target.service).name.to_string());
@@ -204,8 +222,7 @@ impl Explainer<'_> {
             });
         }
         told.set_cookie = self.decision.visitor.as_ref().and_then(|change| {
-            let cookie = visitor_cookie(sources, change.source)?;
-            let value = set_cookie(cookie, change, self.facts.scheme == Scheme::Https)?;
+            let value = plan.key_rules.set_cookie(change, self.facts.scheme == Scheme::Https)?;
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
         });
         told.caching = match &plan.caching {
@@ -220,11 +237,11 @@ impl Explainer<'_> {
     fn key(&self, plan: &Plan, sources: &[KeySource]) -> Key {
         let given = sources.iter().find_map(|source| {
             let rules = KeyRules::new(std::slice::from_ref(source));
-            let key = rules.resolve(self.facts, plan.reads_key, self.at, self.fresh)?;
+            let key = rules.resolve(self.facts, plan.may_mint(), self.at, self.fresh)?;
             Some((words::key_source(source), key.visitor.is_some_and(|change| change.minted)))
         });
         let (source, minted) = given.map_or((None, false), |(source, minted)| (Some(source), minted));
-        Key { source, minted, sources: sources.iter().map(words::key_source).collect() }
+        Key { source, minted, token: None, sources: sources.iter().map(words::key_source).collect() }
     }
 
     /// The route's own flags, then its shadows with theirs.
@@ -275,12 +292,5 @@ impl Explainer<'_> {
                 .map(|Step { depth, what, result }| ExplainedStep { depth, what, result })
                 .collect(),
         }
-    }
-}
-
-fn visitor_cookie(sources: &[KeySource], index: usize) -> Option<&VisitorCookie> {
-    match sources.get(index)? {
-        KeySource::Visitor(cookie) => Some(cookie),
-        _ => None,
     }
 }

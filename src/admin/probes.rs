@@ -46,8 +46,9 @@ fn readiness(status: &Status, draining: &AtomicBool) -> Response {
 fn text_format(live: &Published, status: &Status, metrics: &Metrics) -> Response {
     let live = live.load();
     let now = SystemTime::now();
-    status.measure(metrics, live.problems().iter().map(|problem| problem.kind), now);
+    live.keyring.measure();
     live.certificates.measure(metrics, now);
+    status.measure(metrics, live.problems().iter().map(|problem| problem.kind), now);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.encode()).into_response()
 }
 

@@ -13,7 +13,7 @@ use clap::Args;
 use super::{ConfigFile, Failure, output};
 use crate::admin::view::ProblemView;
 use crate::config::{Problem, Severity};
-use crate::gateway::tls;
+use crate::gateway::{keyring, tls};
 use crate::source;
 use report::Report;
 
@@ -44,6 +44,7 @@ impl Check {
         let (report, problems) = match source::check(&self.config.file) {
             Ok(checked) => {
                 let mut problems = tls::check(&checked.config, SystemTime::now());
+                problems.extend(keyring::once(&checked.config).1);
                 let report = Report::new(&checked);
                 problems.extend(checked.problems);
                 Problem::sort(&mut problems);

@@ -11,6 +11,7 @@ use clap::Args;
 use super::remote::Remote;
 use super::{DEFAULT_FILE, Failure, output};
 use crate::admin::explain::{At, Explanation, Request, explain};
+use crate::gateway::keyring;
 use crate::source;
 
 /// Tell why a request goes where it goes
@@ -95,7 +96,8 @@ impl Explain {
     fn offline(&self, request: &Request) -> Result<Explanation, Failure> {
         let checked = source::check(&self.config).map_err(Failure::Problems)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-        Ok(explain(&checked.snapshot, request, now, rand::random())?)
+        let (verifier, _) = keyring::once(&checked.config);
+        Ok(explain(&checked.snapshot, verifier.as_ref(), request, now, rand::random())?)
     }
 
     fn ask(&self, gateway: &str, request: &Request) -> Result<Explanation, Failure> {

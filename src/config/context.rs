@@ -5,10 +5,12 @@ use std::time::Duration;
 use http::HeaderName;
 use ipnet::IpNet;
 
+use super::jwt::Jwt;
+use super::secret::Secret;
 use super::{Name, Place};
 
 /// What a targeting can read besides the built-in attributes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Context {
     /// Whose `X-Forwarded-*` and `trusted: true` headers count.
     pub trusted_proxies: Vec<IpNet>,
@@ -16,6 +18,8 @@ pub struct Context {
     pub targeting_key: Vec<KeySource>,
     /// In the order of the file; names are unique and none is built in.
     pub attributes: Vec<Attribute>,
+    /// The token that keys and attributes may be claims of.
+    pub jwt: Option<Jwt>,
 }
 
 /// Where a targeting key can come from.
@@ -34,6 +38,8 @@ pub enum KeySource {
     Query(Name),
     /// A cookie that Flagway mints.
     Visitor(VisitorCookie),
+    /// A claim of the token, by its path.
+    Jwt(Name),
 }
 
 /// The cookie that Flagway mints for visitors it has no other key for.
@@ -51,6 +57,10 @@ pub struct VisitorCookie {
     pub same_site: SameSite,
     /// Default navigation.
     pub mint: Mint,
+    /// The first signs, all verify; empty: it is not signed.
+    pub signed_by: Vec<Secret>,
+    /// Whether one that is not signed counts, and is signed then; default false.
+    pub adopt_unsigned: bool,
 }
 
 /// Whether requests that other sites cause carry the cookie.
@@ -102,6 +112,13 @@ pub enum AttributeSource {
     Cookie(Name),
     /// A query parameter.
     Query(Name),
+    /// A claim of the token.
+    Jwt {
+        /// Its path.
+        claim: Name,
+        /// Whether it is made of the attribute's type; else it is what it is in the token, lists and objects too.
+        typed: bool,
+    },
 }
 
 /// What a targeting sees an attribute as. A value that is not of the type is absent.

@@ -10,11 +10,13 @@ pub mod file;
 pub mod flags;
 pub mod headers;
 pub mod injection;
+pub mod jwt;
 pub mod limits;
 mod listener;
 pub mod matches;
 pub mod ofrep;
 pub mod protection;
+pub mod rate_limit;
 pub mod route;
 pub mod scalar;
 pub mod service;
@@ -24,6 +26,7 @@ pub mod version;
 
 use std::path::Path;
 
+use super::jwt::Jwt;
 use super::reference::Type;
 use super::tree::{Content, Node};
 use super::{Place, Problem, ProblemKind};
@@ -36,6 +39,8 @@ pub struct Decoder<'a> {
     pub problems: Vec<Problem>,
     /// Problems if something is absent that stands elsewhere in the file.
     pub unless: Vec<(Elsewhere, Problem)>,
+    /// Tokens that were described where a key is taken from one, each with what is wrong if it may not be.
+    pub tokens: Vec<(Jwt, Problem)>,
 }
 
 /// What a value can need elsewhere in the file.
@@ -45,6 +50,8 @@ pub enum Elsewhere {
     TrustedProxies,
     /// A client can speak TLS: to a listener, or to a trusted proxy.
     Tls,
+    /// A token is described.
+    Token,
 }
 
 /// A node, the type it must have, and where it stands.
@@ -97,7 +104,7 @@ impl<'a> Item<'a> {
 
 impl<'a> Decoder<'a> {
     pub fn new(folder: &'a Path) -> Decoder<'a> {
-        Decoder { folder, problems: Vec::new(), unless: Vec::new() }
+        Decoder { folder, problems: Vec::new(), unless: Vec::new(), tokens: Vec::new() }
     }
 
     pub fn report(&mut self, problem: Problem) {

@@ -47,6 +47,7 @@ fn values(out: &mut String) -> std::fmt::Result {
         Type::Prefix,
         Type::Attribute,
         Type::Token,
+        Type::Secret,
         Type::Value,
     ];
     for is in words {

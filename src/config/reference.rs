@@ -104,6 +104,8 @@ pub enum Type {
     /// What decision headers begin with.
     Prefix,
     Token,
+    /// A key of signatures.
+    Secret,
     /// A boolean, a number or text: a flag's value.
     Value,
     Choice(&'static [&'static str]),
@@ -177,6 +179,7 @@ impl Type {
             Type::HttpPath => "URL path",
             Type::Prefix => "header prefix",
             Type::Token => "secret",
+            Type::Secret => "long secret",
             Type::Value => "flag value",
             other => return other.describe(),
         };
@@ -233,6 +236,7 @@ impl Type {
             Type::HttpPath => "a path that starts with `/`, without query".into(),
             Type::Prefix => "lower case letters, digits and `-`, a `-` at the end, such as `x-flag-`".into(),
             Type::Token => "a secret of at least 16 visible ASCII characters".into(),
+            Type::Secret => "a secret of at least 32 visible ASCII characters".into(),
             Type::Value => "a value of a flag: `true`, `false`, a number or text".into(),
             Type::Choice(words) => one_of(words),
             Type::Object(object) => {

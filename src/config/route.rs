@@ -19,6 +19,10 @@ pub struct Route {
     pub action: Action,
     /// The route's own list; none: the one under `context`.
     pub targeting_key: Option<Vec<KeySource>>,
+    /// Whether who has no targeting key gets 401.
+    pub requires_key: bool,
+    /// How often one client may ask; none: no limit.
+    pub rate_limit: Option<RateLimit>,
     /// Whether shared caches are told what an answer depends on.
     pub caching: Caching,
     /// Of the route as a whole, for messages about it.
@@ -218,6 +222,26 @@ pub struct Rate {
     pub per_second: std::num::NonZeroU32,
     /// Tokens that may be there at once; not 0.
     pub burst: std::num::NonZeroU32,
+}
+
+/// How often one client may ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Who is one client.
+    pub by: RateBy,
+    /// How often it may ask.
+    pub rate: Rate,
+}
+
+/// Who is one client. Whoever has no key, or not that header once, is known by the address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RateBy {
+    /// An address; of IPv6, the /64.
+    ClientIp,
+    /// A targeting key.
+    TargetingKey,
+    /// The value of a header.
+    Header(HeaderName),
 }
 
 /// How an answer without a value (disabled, or no default variant) is told to clients that ask for one flag.

@@ -125,6 +125,7 @@ fn value(is: &'static Type, definitions: &mut Map<String, Value>) -> Value {
         Type::HttpPath => pattern("^/[^?#]*$"),
         Type::Prefix => pattern("^[a-z0-9][a-z0-9-]*-$"),
         Type::Token => pattern("^[!-~]{16,}$"),
+        Type::Secret => pattern("^[!-~]{32,}$"),
         Type::Value => json!({"type": ["boolean", "number", "string"]}),
         Type::Choice(words) => environment(json!({"enum": words})),
         Type::List(inner) => json!({"type": "array", "items": value(inner, definitions)}),

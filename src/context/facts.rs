@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::path;
 use super::secured::Secured;
+use super::token::{Token, Verifier};
 use crate::config::Paths;
 use crate::config::context::Context;
 
@@ -80,6 +81,8 @@ pub struct RequestFacts<'a> {
     pub secured: Option<&'a Secured>,
     /// The listener's name.
     pub listener: &'a str,
+    /// What the request's token says, once somebody asks.
+    pub token: Token<'a>,
 }
 
 impl<'a> RequestFacts<'a> {
@@ -112,7 +115,13 @@ impl<'a> RequestFacts<'a> {
             trusted,
             secured: raw.secured,
             listener: raw.listener,
+            token: Token::default(),
         })
+    }
+
+    /// The same with what its token is verified by.
+    pub fn verified_by(self, verifier: Option<&'a Verifier>) -> RequestFacts<'a> {
+        RequestFacts { token: Token::new(verifier), ..self }
     }
 }
 
@@ -199,8 +208,7 @@ mod tests {
         let headers = HeaderMap::from_iter(lines.iter().map(line));
         let context = Context {
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
-            targeting_key: vec![],
-            attributes: vec![],
+            ..Context::default()
         };
         let raw = RawRequest {
             method: &Method::GET,
@@ -278,7 +286,7 @@ mod tests {
 
     #[test]
     fn the_path_is_normalised_unless_configured_otherwise() {
-        let context = Context { trusted_proxies: vec![], targeting_key: vec![], attributes: vec![] };
+        let context = Context::default();
         let headers = HeaderMap::new();
         let path = |method, path, paths| {
             let raw = RawRequest {

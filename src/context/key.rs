@@ -5,10 +5,13 @@
 
 use std::borrow::Cow;
 
+use http::HeaderValue;
+
 use super::Input;
 use super::cookies::{only_cookie, only_parameter};
 use super::facts::{RequestFacts, Scheme};
 use super::headers::only_header;
+use super::seal::{Seal, Worth};
 use super::visitor::{self, Visitor, VisitorChange};
 use crate::config::context::{KeySource, VisitorCookie};
 
@@ -19,6 +22,8 @@ pub const MAX_BYTES: usize = 256;
 #[derive(Debug, Clone)]
 pub struct KeyRules {
     sources: Vec<KeySource>,
+    /// Of its visitor cookie, where that is signed.
+    seal: Option<Seal>,
 }
 
 /// Who a decision sticks to.
@@ -33,7 +38,11 @@ pub struct TargetingKey<'a> {
 impl KeyRules {
     /// Takes the sources in the order in which they are asked.
     pub fn new(sources: &[KeySource]) -> KeyRules {
-        KeyRules { sources: sources.to_vec() }
+        let visitor = sources.iter().find_map(|source| match source {
+            KeySource::Visitor(cookie) => Some(cookie),
+            _ => None,
+        });
+        KeyRules { sources: sources.to_vec(), seal: visitor.and_then(Seal::new) }
     }
 
     /// The key of a request, if any. `may_mint` is whether a flag of the route reads the key; `fresh` are 128 random bits, `now` Unix seconds.
@@ -53,20 +62,30 @@ impl KeyRules {
             KeySource::Query(name) => usable(only_parameter(facts.query, name)),
             KeySource::Visitor(cookie) => {
                 let visitor = sent_visitor(cookie, facts)?;
+                let worth = self.seal.as_ref().map_or(Some(Worth::Good), |seal| seal.judge(&visitor))?;
                 let renewed = VisitorChange { id: visitor.id, issued: now, minted: false, source };
-                let due = may_mint && visitor.is_due(cookie, now);
+                let due = may_mint && (worth == Worth::Old || visitor.is_due(cookie, now));
                 Some(TargetingKey { value: Cow::Borrowed(visitor.key), visitor: due.then_some(renewed) })
+            }
+            KeySource::Jwt(claim) => {
+                let claims = facts.token.claims(facts.headers, now).ok()?;
+                usable(claims.key(claim).map(|key| Cow::Owned(key.into_owned())))
             }
         });
         sent.or_else(|| if may_mint { self.mint(facts, now, fresh) } else { None })
     }
 
-    /// The visitor cookie at a [`VisitorChange::source`].
-    pub fn visitor(&self, source: usize) -> Option<&VisitorCookie> {
-        match self.sources.get(source)? {
-            KeySource::Visitor(cookie) => Some(cookie),
+    /// The `Set-Cookie` value of a change; `secure` is whether the client speaks TLS.
+    pub fn set_cookie(&self, change: &VisitorChange, secure: bool) -> Option<HeaderValue> {
+        match self.sources.get(change.source)? {
+            KeySource::Visitor(cookie) => visitor::set_cookie(cookie, self.seal.as_ref(), change, secure),
             _ => None,
         }
+    }
+
+    /// Whether one of the sources is a token: who is refused is told to bring one.
+    pub fn asks_token(&self) -> bool {
+        self.sources.iter().any(|source| matches!(source, KeySource::Jwt(_)))
     }
 
     /// What the key depends on, for `Vary`: header and cookie names.
@@ -75,6 +94,8 @@ impl KeyRules {
             KeySource::Header { name, .. } => Input::Header(name.clone()),
             KeySource::Cookie(_) | KeySource::Visitor(_) => Input::Cookie,
             KeySource::Query(_) => Input::CacheKey,
+            // Whether a token counts is a matter of time, too.
+            KeySource::Jwt(_) => Input::Unseen,
         })
     }
 
@@ -109,6 +130,7 @@ mod tests {
 
     use super::*;
     use crate::config::context::{Mint, SameSite};
+    use crate::context::Token;
 
     const NOW: i64 = 1_000_000;
     const ID: &str = "000000000000000000000000000000ab";
@@ -142,6 +164,7 @@ mod tests {
             trusted: sent.trusted,
             secured: None,
             listener: "main",
+            token: Token::default(),
         };
         let key = KeyRules::new(sources).resolve(&facts, true, NOW, 0xcd)?;
         let unminted = KeyRules::new(sources).resolve(&facts, false, NOW, 0xcd);
@@ -169,6 +192,8 @@ mod tests {
             partitioned: false,
             same_site: SameSite::Lax,
             mint,
+            signed_by: Vec::new(),
+            adopt_unsigned: false,
         })
     }
 
@@ -255,6 +280,8 @@ mod tests {
             inputs,
             [Input::Header(HeaderName::from_static("x-user")), Input::Cookie, Input::CacheKey]
         );
-        assert!(rules.visitor(1).is_some() && rules.visitor(0).is_none() && rules.visitor(9).is_none());
+        let set =
+            |source| rules.set_cookie(&VisitorChange { id: 1, issued: NOW, minted: true, source }, true);
+        assert!(set(1).is_some() && set(0).is_none() && set(9).is_none());
     }
 }

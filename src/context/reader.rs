@@ -9,6 +9,7 @@ use http::{HeaderName, header};
 
 use super::cookies::{cookie, cookie_bytes, parameter};
 use super::headers::header;
+use super::token::text_of;
 use super::{Fact, Input, RequestContext, RequestFacts};
 use crate::config::context::{Attribute, AttributeSource, AttributeType};
 use crate::flag::Value;
@@ -97,6 +98,14 @@ impl Reader {
                     AttributeSource::Header { name, .. } => header(facts.headers, name),
                     AttributeSource::Cookie(name) => cookie(facts.headers, name),
                     AttributeSource::Query(name) => parameter(facts.query, name),
+                    AttributeSource::Jwt { claim, typed } => {
+                        let claims = facts.token.claims(facts.headers, context.now).ok();
+                        let claim = claims.and_then(|claims| claims.get(claim));
+                        if !typed {
+                            return claim.map_or(Value::Null, Value::from);
+                        }
+                        claim.and_then(text_of)
+                    }
                 };
                 sent.and_then(|sent| typed(sent, *kind)).unwrap_or(Value::Null)
             }
@@ -122,6 +131,8 @@ impl Reader {
             Reader::Field { from: AttributeSource::Header { name, .. }, .. } => Input::Header(name.clone()),
             Reader::Field { from: AttributeSource::Cookie(_), .. } => Input::Cookie,
             Reader::Field { from: AttributeSource::Query(_), .. } => Input::CacheKey,
+            // Whether a token counts is a matter of time, too.
+            Reader::Field { from: AttributeSource::Jwt { .. }, .. } => Input::Unseen,
             // Null for everybody.
             Reader::Nothing => Input::CacheKey,
         }

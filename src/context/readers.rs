@@ -175,7 +175,7 @@ impl crate::flag::Context for RequestContext<'_> {
         let mut whole: Map<String, Json> =
             objects.into_iter().map(|(name, members)| (name.to_owned(), Json::Object(members))).collect();
         for (name, reader) in built_in.chain(mapped) {
-            if let Some(value) = scalar(reader.read(self)) {
+            if let Some(value) = json(reader.read(self)) {
                 whole.insert(name.to_owned(), value);
             }
         }
@@ -217,11 +217,13 @@ fn first_of_each<'a>(pairs: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) 
     members
 }
 
-fn scalar(value: Value<'_>) -> Option<Json> {
+fn json(value: Value<'_>) -> Option<Json> {
     match value {
         Value::Text(text) => Some(text.into()),
         Value::Number(number) => Some(number.into()),
         Value::Bool(truth) => Some(truth.into()),
+        Value::Array(list) => Some(list.into()),
+        Value::Object(map) => Some(Json::Object(map.clone())),
         // Null; readers make nothing else.
         _ => None,
     }
@@ -256,9 +258,8 @@ mod tests {
             place: place.clone(),
         };
         ContextConfig {
-            trusted_proxies: vec![],
-            targeting_key: vec![],
             attributes: attributes.into_iter().map(attribute).collect(),
+            ..ContextConfig::default()
         }
     }
 
@@ -281,6 +282,7 @@ mod tests {
             trusted: false,
             secured: None,
             listener: "main",
+            token: crate::context::Token::default(),
         }
     }
 

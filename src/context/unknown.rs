@@ -71,7 +71,7 @@ mod tests {
         let from = AttributeSource::Header { name: HeaderName::from_static("cf-ipcountry"), trusted: false };
         let place = Place { file: "f".into(), line: 1, column: 1, text: "".into(), width: 1 };
         let country = Attribute { name: "country".into(), from, kind: AttributeType::String, place };
-        let config = Context { trusted_proxies: vec![], targeting_key: vec![], attributes: vec![country] };
+        let config = Context { attributes: vec![country], ..Context::default() };
         for (path, fix) in [
             ("contry", "did you mean `country`?"),
             ("targeting_key", "did you mean `targetingKey`?"),

@@ -1,4 +1,5 @@
-//! Answers that the gateway gives by itself: short plain text, redirects, fixed responses.
+//! Answers that the gateway gives by itself: a few words as text or JSON, as the client likes, with the request's id; redirects, fixed
+//! responses. What went wrong inside, no client is told.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, LOCATION};
@@ -7,6 +8,7 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 
 use super::exchange::Exchange;
+use super::form::Form;
 use crate::config::route::FixedResponse;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -19,44 +21,50 @@ const DRAINED: u64 = 64 << 10;
 pub struct Answer {
     status: StatusCode,
     fields: Vec<(HeaderName, HeaderValue)>,
-    body: Bytes,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Whole(Bytes),
+    /// Told in the form that the client likes better.
+    Words(&'static str),
 }
 
 impl Answer {
-    /// One line of text, which no cache keeps.
-    pub fn text(status: StatusCode, line: &'static str) -> Answer {
-        let fields = vec![(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)];
-        Answer { status, fields, body: Bytes::from_static(line.as_bytes()) }
+    /// A few words, which no cache keeps.
+    pub fn words(status: StatusCode, words: &'static str) -> Answer {
+        Answer { status, fields: vec![(CACHE_CONTROL, NO_STORE)], body: Body::Words(words) }
     }
 
     /// The gateway's own words for a status.
     pub fn error(status: StatusCode) -> Answer {
-        Answer::text(
-            status,
-            match status {
-                StatusCode::BAD_REQUEST => "bad request\n",
-                StatusCode::NOT_FOUND => "no route\n",
-                StatusCode::REQUEST_TIMEOUT => "the request came too slowly\n",
-                StatusCode::BAD_GATEWAY => "the upstream failed\n",
-                StatusCode::SERVICE_UNAVAILABLE => "no upstream is available\n",
-                StatusCode::GATEWAY_TIMEOUT => "the upstream took too long\n",
-                _ => "the gateway failed\n",
-            },
-        )
+        let words = match status {
+            StatusCode::UNAUTHORIZED => "a key is needed",
+            StatusCode::NOT_FOUND => "no route",
+            StatusCode::REQUEST_TIMEOUT => "the request came too slowly",
+            StatusCode::PAYLOAD_TOO_LARGE => "the body is too large",
+            StatusCode::BAD_GATEWAY => "the upstream failed",
+            StatusCode::SERVICE_UNAVAILABLE => "no upstream is available",
+            StatusCode::GATEWAY_TIMEOUT => "the upstream took too long",
+            status if status.is_client_error() => return Answer::words(status, reason(status)),
+            _ => "the gateway failed",
+        };
+        Answer::words(status, words)
     }
 
     /// A head alone, which no cache keeps.
     pub fn empty(status: StatusCode) -> Answer {
-        Answer { status, fields: vec![(CACHE_CONTROL, NO_STORE)], body: Bytes::new() }
+        Answer { status, fields: vec![(CACHE_CONTROL, NO_STORE)], body: Body::Whole(Bytes::new()) }
     }
 
     /// All of it is given.
     pub fn whole(status: StatusCode, fields: Vec<(HeaderName, HeaderValue)>, body: Bytes) -> Answer {
-        Answer { status, fields, body }
+        Answer { status, fields, body: Body::Whole(body) }
     }
 
     pub fn redirect(status: StatusCode, location: HeaderValue) -> Answer {
-        Answer { status, fields: vec![(LOCATION, location)], body: Bytes::new() }
+        Answer { status, fields: vec![(LOCATION, location)], body: Body::Whole(Bytes::new()) }
     }
 
     pub fn fixed(fixed: &FixedResponse) -> Answer {
@@ -64,7 +72,8 @@ impl Answer {
         if !fixed.body.is_empty() && fields.iter().all(|(name, _)| *name != CONTENT_TYPE) {
             fields.push((CONTENT_TYPE, TEXT));
         }
-        Answer { status: fixed.status, fields, body: Bytes::copy_from_slice(fixed.body.as_bytes()) }
+        let body = Body::Whole(Bytes::copy_from_slice(fixed.body.as_bytes()));
+        Answer { status: fixed.status, fields, body }
     }
 
     pub fn status(&self) -> StatusCode {
@@ -103,22 +112,31 @@ impl Answer {
     async fn write(self, session: &mut Session, exchange: &Exchange) -> pingora::Result<()> {
         let bodiless = self.status.is_informational()
             || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let mut head = ResponseHeader::build(self.status, Some(self.fields.len() + 4))?;
+        let mut head = ResponseHeader::build(self.status, Some(self.fields.len() + 6))?;
+        let body = match self.body {
+            Body::Whole(body) => body,
+            Body::Words(words) => {
+                let form = Form::liked(&session.req_header().headers);
+                head.insert_header(CONTENT_TYPE, form.content_type())?;
+                form.tell(self.status, words, exchange.request_id.to_str().unwrap_or_default())
+            }
+        };
         for (name, value) in &self.fields {
             head.append_header(name, value.clone())?;
         }
         if !bodiless {
-            head.insert_header(CONTENT_LENGTH, self.body.len())?;
+            head.insert_header(CONTENT_LENGTH, body.len())?;
         }
         exchange.sign(&mut head);
-        let silent = bodiless || self.body.is_empty() || session.req_header().method == Method::HEAD;
+        let silent = bodiless || body.is_empty() || session.req_header().method == Method::HEAD;
         session.write_response_header(Box::new(head), silent).await?;
-        if silent {
-            session.finish_body().await
-        } else {
-            session.write_response_body(Some(self.body), true).await
-        }
+        if silent { session.finish_body().await } else { session.write_response_body(Some(body), true).await }
     }
+}
+
+/// In the words of HTTP.
+fn reason(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("the request is refused")
 }
 
 /// Whether the rest of the request's body is worth reading.

@@ -13,14 +13,14 @@ use super::attempts::{At, Attempts, Failure};
 use super::caching;
 use super::drain::InFlight;
 use super::fields::Fields;
-use super::forwarded::Peer;
+use super::forwarded::{self, Peer, REQUEST_ID};
 use super::live::Live;
 use super::protection::LIMIT;
 use super::shadow::copying::Copying;
 use super::streams::{Chosen, Streaming};
+use super::trace::Trace;
 use crate::config::route::{Action, Forward, Route};
 use crate::context::Secured;
-use crate::context::visitor::set_cookie;
 use crate::decide::Decision;
 use crate::telemetry::Outcome;
 use crate::telemetry::limiter::uptime;
@@ -41,6 +41,10 @@ pub struct Exchange {
     /// Random bits, for a visitor's id.
     pub fresh: u128,
     pub request_id: HeaderValue,
+    /// Until the head is read.
+    pub trace: Option<Trace>,
+    /// The targeting key, where a hash of it is logged.
+    pub logged_key: Option<String>,
     /// Until the peer is known.
     pub peer: Option<Peer>,
     /// What the handshake told; none in the clear.
@@ -83,7 +87,9 @@ impl Exchange {
             started: Instant::now(),
             now: now.map_or(0, |now| now.as_secs() as i64),
             fresh: rand::random(),
-            request_id: HeaderValue::from_static("-"),
+            request_id: forwarded::new_id(rand::random()),
+            trace: None,
+            logged_key: None,
             peer: None,
             secured: None,
             hsts: None,
@@ -271,11 +277,12 @@ impl Exchange {
         self.upstream = since.elapsed();
     }
 
-    /// What every answer of a decided route gets, whoever made it: the visitor's cookie, and honesty towards caches.
+    /// What every answer gets, whoever made it: the request's id, and of a decided route the visitor's cookie and honesty towards caches.
     pub fn sign(&self, head: &mut impl Fields) {
         if let Some(hsts) = &self.hsts {
             head.set(&STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
+        head.set(&REQUEST_ID, self.request_id.clone());
         let Some(decision) = &self.decision else { return };
         let Some(route) = decision.route else { return };
         let cookie = self.visitor_cookie(decision);
@@ -289,7 +296,7 @@ impl Exchange {
     fn visitor_cookie(&self, decision: &Decision) -> Option<HeaderValue> {
         let change = decision.visitor?;
         let plan = self.live.snapshot.plan(decision.route?);
-        set_cookie(plan.key_rules.visitor(change.source)?, &change, self.secure)
+        plan.key_rules.set_cookie(&change, self.secure)
     }
 
     /// The outcome, once everything is over.

@@ -30,6 +30,7 @@ use prometheus::IntCounterVec;
 use tokio::time::{Instant, sleep_until};
 
 use super::CLIENT_IDLE;
+use super::forwarded;
 use super::live::Published;
 use super::proxy::Proxy;
 use super::tls::Terms;
@@ -244,16 +245,18 @@ impl Gate {
     /// The last word on a connection; `told`: the client is told in HTTP/1.
     async fn refuse(&self, conn: Conn, why: Refusal, told: bool) {
         self.admission.refusals.with_label_values(&[&*self.listener, why.why()]).inc();
-        self.log(conn.ahead(), why, told);
+        let id = forwarded::new_id(rand::random());
+        let id = id.to_str().unwrap_or_default();
+        self.log(conn.ahead(), why, told, id);
         if told {
-            conn.say_last(answer(why).as_bytes(), LAST_WORDS).await;
+            conn.say_last(answer(why, id).as_bytes(), LAST_WORDS).await;
         }
     }
 }
 
 impl Gate {
     /// A line of the access log, with as much of the request as there is.
-    fn log(&self, ahead: &[u8], why: Refusal, told: bool) {
+    fn log(&self, ahead: &[u8], why: Refusal, told: bool, id: &str) {
         let line = ahead
             .trim_ascii_start()
             .split(|byte| *byte == b'\r' || *byte == b'\n')
@@ -266,7 +269,8 @@ impl Gate {
             host: "",
             path: target.split('?').next().unwrap_or_default(),
             listener: &self.listener,
-            request_id: "-",
+            request_id: id,
+            trace_id: None,
             targeting_key: None,
         };
         let outcome = Outcome {
@@ -279,12 +283,13 @@ impl Gate {
 }
 
 /// Little for the client: what is wrong, in the words of HTTP.
-fn answer(why: Refusal) -> String {
+fn answer(why: Refusal, id: &str) -> String {
     let status = why.status();
-    let body = format!("{}\n", status.canonical_reason().unwrap_or("refused").to_ascii_lowercase());
+    let reason = status.canonical_reason().unwrap_or("refused").to_ascii_lowercase();
+    let body = format!("{reason}\nrequest {id}\n");
     let retry = if why == Refusal::Connections { "retry-after: 1\r\n" } else { "" };
     format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncache-control: private, no-store\r\n{retry}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncache-control: private, no-store\r\nx-request-id: {id}\r\n{retry}content-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     )
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, HOST};
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
@@ -14,11 +14,13 @@ use super::exchange::Exchange;
 use super::fields::Fields;
 use super::forwarded::{self, Peer};
 use super::redirect::{self, Asked};
+use super::trace::Trace;
 use super::{live::Live, target, tls};
-use crate::config::Config;
 use crate::config::route::{Action, Forward, Redirect, Route};
-use crate::context::{RawRequest, RequestFacts, Scheme, Secured};
-use crate::decide::decide;
+use crate::config::{Config, RequestIds};
+use crate::context::{RawRequest, Refused, RequestFacts, Scheme, Secured};
+use crate::decide::{Decision, decide_on, find_route, targeting_key};
+use crate::snapshot::Plan;
 
 /// What becomes of a request after its head.
 pub enum Verdict {
@@ -40,19 +42,16 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
     exchange.secured = secured.cloned();
     let configured = config.listener(listener);
     exchange.hsts = configured.and_then(|listener| listener.tls.as_ref()?.hsts.clone()).filter(|_| tls);
-    exchange.request_id = forwarded::request_id(&head.headers, peer.trusted, rand::random());
+    identify(exchange, head, config, peer);
     if !names_a_host(head) {
-        return Verdict::Answer(Answer::text(StatusCode::BAD_REQUEST, "no host\n"));
+        return Verdict::Answer(Answer::words(StatusCode::BAD_REQUEST, "no host"));
     }
     if secured.is_some_and(|secured| is_misdirected(head, secured)) {
-        return Verdict::Answer(Answer::text(
-            StatusCode::MISDIRECTED_REQUEST,
-            "another name than the connection's\n",
-        ));
+        return Verdict::Answer(Answer::words(StatusCode::MISDIRECTED_REQUEST, "another name than the connection's"));
     }
     let secured = secured.map(|secured| &**secured);
     let Ok(facts) = facts(head, config, peer, secured, listener) else {
-        return Verdict::Answer(Answer::text(StatusCode::BAD_REQUEST, "bad path\n"));
+        return Verdict::Answer(Answer::words(StatusCode::BAD_REQUEST, "bad path"));
     };
     if let Some(port) = configured.and_then(|listener| listener.https_redirect)
         // Of a trusted proxy, who is asked by HTTPS and asks in the clear.
@@ -61,17 +60,34 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
         return Verdict::Answer(to_https(&facts, port));
     }
     exchange.secure = facts.scheme == Scheme::Https;
-    let decision = decide(&live.snapshot, &facts, exchange.now, exchange.fresh);
-    live.handles.decided(&decision);
-    let decision = exchange.decision.insert(decision);
-    let Some(route) = decision.route else { return Verdict::Answer(Answer::error(StatusCode::NOT_FOUND)) };
+    let verifier = live.keyring.verifier();
+    let facts = facts.verified_by(verifier.as_deref());
+    let route = find_route(&live.snapshot, &facts);
+    let decision = exchange.decision.insert(Decision::bare(route));
+    let Some(route) = route else { return Verdict::Answer(Answer::error(StatusCode::NOT_FOUND)) };
     let plan = live.snapshot.plan(route);
+    if let Some(wait) = live.rates.wait(route, plan, &facts, exchange.now) {
+        exchange.error = Some("rate limit");
+        let answer = Answer::error(StatusCode::TOO_MANY_REQUESTS);
+        return Verdict::Answer(answer.with(RETRY_AFTER, HeaderValue::from(wait)));
+    }
+    *decision = decide_on(&live.snapshot, route, &facts, exchange.now, exchange.fresh);
+    live.handles.decided(decision);
+    live.keyring.heard(decision.token);
+    if decision.refused {
+        exchange.error = Some("no targeting key");
+        return Verdict::Answer(keyless(plan, decision));
+    }
+    if config.access_log.targeting_key_hash {
+        let key = targeting_key(plan, &facts, exchange.now, exchange.fresh);
+        exchange.logged_key = key.map(|key| key.value.into_owned());
+    }
     let route = &config.routes[route.0];
     match (&route.action, decision.target, &plan.forward) {
         (Action::Forward(forward), Some(decided), Some(plan)) => {
             exchange.attempts = Some(Attempts::new(decided, plan.default));
             let Ok(target) = upstream_target(head, &facts, route, forward) else {
-                return Verdict::Answer(Answer::text(StatusCode::BAD_REQUEST, "bad path\n"));
+                return Verdict::Answer(Answer::words(StatusCode::BAD_REQUEST, "bad path"));
             };
             exchange.target = target;
             let upgrade = session.is_upgrade_req();
@@ -86,6 +102,32 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
         // A route that forwards has a plan that forwards: the snapshot made both.
         (Action::Forward(_), ..) => Verdict::Answer(Answer::error(StatusCode::INTERNAL_SERVER_ERROR)),
     }
+}
+
+/// Gives the request its id and its trace, its own where they are to be kept.
+fn identify(exchange: &mut Exchange, head: &RequestHeader, config: &Config, peer: Peer) {
+    let keeps = match config.request_id {
+        RequestIds::Trusted => peer.trusted,
+        RequestIds::Keep => true,
+        RequestIds::Make => false,
+    };
+    if let Some(id) = forwarded::brought_id(&head.headers).filter(|_| keeps) {
+        exchange.request_id = id.clone();
+    }
+    exchange.trace = Some(Trace::of(&head.headers, rand::random(), rand::random(), config.sampled));
+}
+
+/// What is answered to who has no key where one is demanded (RFC 6750, 3).
+fn keyless(plan: &Plan, decision: &Decision) -> Answer {
+    let answer = Answer::error(StatusCode::UNAUTHORIZED);
+    if !plan.key_rules.asks_token() {
+        return answer;
+    }
+    let challenge = match decision.token {
+        Some(Err(Refused::Absent)) | None | Some(Ok(())) => "Bearer",
+        Some(Err(_)) => "Bearer error=\"invalid_token\"",
+    };
+    answer.with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
 /// The facts of a request whose head is clean.

@@ -6,9 +6,11 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use prometheus::IntGauge;
 
+use super::keyring::Keyring;
 use super::ofrep::Doors;
 use super::ofrep::updates::Updates;
 use super::protection::Protection;
+use super::rate::Rates;
 use super::shadow::Shadows;
 use super::streams::Streams;
 use super::tls::Certificates;
@@ -32,6 +34,10 @@ pub struct Live {
     pub shadows: Shadows,
     /// Who answers clients that ask for flags.
     pub ofrep: Doors,
+    /// What tokens are verified with.
+    pub keyring: Arc<Keyring>,
+    /// How often clients of its routes may ask.
+    pub rates: Rates,
     /// Wakes those who listen for changes.
     pub updates: Updates,
     /// When it was made.
@@ -70,6 +76,8 @@ impl Live {
         });
         Live {
             ofrep: Doors::new(&snapshot, metrics, before.map(|before| &before.ofrep)),
+            keyring: Keyring::new(&snapshot.config, metrics, before.map(|before| &before.keyring)),
+            rates: Rates::new(&snapshot.config, metrics, before.map(|before| &before.rates)),
             updates: before.map(|before| before.updates.clone()).unwrap_or_default(),
             certificates: before.map(|before| before.certificates.clone()).unwrap_or_default(),
             since: Instant::now(),
@@ -103,9 +111,9 @@ impl Live {
         &self.open_streams[service.0][version.0]
     }
 
-    /// What is wrong with what is live: names that lead nowhere, files that upstreams need and cannot use, certificates.
+    /// What is wrong with what is live: names that lead nowhere, files that upstreams need and cannot use, certificates, keys of tokens.
     pub fn problems(&self) -> Vec<Problem> {
         let known = self.snapshot.problems.iter().chain(&self.unusable).cloned();
-        known.chain(self.certificates.problems()).collect()
+        known.chain(self.certificates.problems()).chain(self.keyring.problem()).collect()
     }
 }

@@ -5,7 +5,6 @@
 
 mod body;
 mod cors;
-mod rate;
 mod stream;
 pub mod updates;
 
@@ -23,6 +22,7 @@ use super::answer::Answer;
 use super::exchange::Exchange;
 use super::intake;
 use super::live::{Live, Published};
+use super::rate::{Client, Limiter};
 use crate::config::Name;
 use crate::config::route::{Action, Ofrep, PathPattern, Route, Shown, Valueless};
 use crate::context::RequestContext;
@@ -32,7 +32,6 @@ use crate::route::RouteId;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Metrics;
 use crate::telemetry::ofrep::{Counters, Kind};
-use rate::Limiter;
 use updates::Listeners;
 
 /// Where clients find the event stream, behind whatever stands before.
@@ -152,7 +151,7 @@ impl Door {
 
     /// Nothing, or why a request is not heard: too many of its client, or no key. A client is limited before its key is looked at.
     fn admit(&self, config: &Ofrep, kind: Kind, headers: &HeaderMap, client: IpAddr) -> Result<(), Answer> {
-        if let Some(wait) = self.limiter.as_ref().and_then(|limiter| limiter.wait(client)) {
+        if let Some(wait) = self.limiter.as_ref().and_then(|limiter| limiter.wait(Client::at(client))) {
             let empty = Answer::empty(StatusCode::TOO_MANY_REQUESTS);
             return Err(empty.with(RETRY_AFTER, HeaderValue::from(wait)));
         }
@@ -233,12 +232,16 @@ fn evaluate(
             intake::facts(head, &snapshot.config, peer, exchange.secured.as_deref(), at.listener).ok()
         });
         let Some(facts) = facts else { return Answer::error(StatusCode::BAD_REQUEST) };
+        let verifier = live.keyring.verifier();
+        let facts = facts.verified_by(verifier.as_deref());
         let plan = snapshot.plan(route);
         // Nobody is minted here: whoever asks is a page that was loaded before, or no browser at all.
         let key = plan.key_rules.resolve(&facts, false, exchange.now, exchange.fresh);
         let key = key.as_ref().map(|key| &*key.value);
         let edge = RequestContext::new(&facts, &snapshot.readers, key, &door.name, exchange.now);
-        door.catalog.answer(&request, Some(&edge), exchange.now, counted)
+        let answer = door.catalog.answer(&request, Some(&edge), exchange.now, counted);
+        live.keyring.heard(facts.token.asked());
+        answer
     } else {
         door.catalog.answer(&request, None, exchange.now, counted)
     };

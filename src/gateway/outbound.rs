@@ -22,6 +22,7 @@ pub fn prepare(request: &mut RequestHeader, received: &RequestHeader, exchange: 
     }
     forwarded::tell(request, received, peer);
     let _ = request.insert_header("x-request-id", exchange.request_id.clone());
+    exchange.trace.iter().for_each(|trace| trace.tell(request));
     if let Some(host) = &forward.rewrite.host
         && let Ok(host) = HeaderValue::from_str(host)
     {

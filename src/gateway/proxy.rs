@@ -27,9 +27,9 @@ use super::gate::refusal::Refusal;
 use super::intake::{self, Verdict};
 use super::live::Published;
 use super::ofrep::{self, Entrance};
+use super::trace::Trace;
 use super::{inbound, outbound};
 use crate::config::Name;
-use crate::decide::targeting_key;
 use crate::telemetry::AccessLog;
 use crate::telemetry::access_log::Line;
 
@@ -260,15 +260,14 @@ impl ProxyHttp for Proxy {
         let head = session.req_header();
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
         let authority = || head.uri.authority().map(|authority| authority.as_str());
-        let config = &live.snapshot.config;
-        let keyed = config.access_log.targeting_key_hash.then(|| self.key_of(head, exchange)).flatten();
         let line = Line {
             method: head.method.as_str(),
             host: host.or_else(authority).unwrap_or_default(),
             path: head.uri.path(),
             listener: &self.listener,
             request_id: exchange.request_id.to_str().unwrap_or_default(),
-            targeting_key: keyed.as_deref(),
+            trace_id: exchange.trace.as_ref().map(Trace::id),
+            targeting_key: exchange.logged_key.as_deref(),
         };
         self.access_log.write(line, &live.snapshot, exchange.decision.as_ref(), &outcome);
     }
@@ -298,21 +297,6 @@ impl Proxy {
             session.set_keepalive(Some(CLIENT_IDLE.as_secs()));
         }
         session.set_write_timeout(Some(CLIENT_IDLE));
-    }
-
-    /// The targeting key that a request was decided by, found again.
-    fn key_of(&self, head: &RequestHeader, exchange: &Exchange) -> Option<String> {
-        let snapshot = &exchange.live.snapshot;
-        let plan = snapshot.plan(exchange.decision.as_ref()?.route?);
-        let facts = intake::facts(
-            head,
-            &snapshot.config,
-            exchange.peer?,
-            exchange.secured.as_deref(),
-            &self.listener,
-        )
-        .ok()?;
-        Some(targeting_key(plan, &facts, exchange.now, exchange.fresh)?.value.into_owned())
     }
 }
 

@@ -74,6 +74,7 @@ pub fn serve(server: Server) -> Result<(), String> {
     }
     let resolving = pingora.add_service(Beside::resolver(resolver));
     pingora.add_service(shadows);
+    let keys = pingora.add_service(Beside::keyring(live.clone()));
     let admission = Admission {
         live: live.clone(),
         draining: draining.clone(),
@@ -96,7 +97,9 @@ pub fn serve(server: Server) -> Result<(), String> {
         let terms = certificates.terms(&listener.name);
         let gate = admission.gate(&pingora.configuration, proxy, terms);
         let listening = Listening::new(number, listener, socket, gate, closed.clone(), signals.clone())?;
-        pingora.add_service(listening).add_dependency(&resolving);
+        let listening = pingora.add_service(listening);
+        listening.add_dependency(&resolving);
+        listening.add_dependency(&keys);
     }
     let grace = config.shutdown_grace;
     let signals = Signals { wake, access_log: access_log.clone(), draining, traffic, handled, close, grace };

@@ -17,6 +17,8 @@ use pingora::services::{ServiceReadyNotifier, ServiceWithDependents};
 use tokio::sync::watch;
 
 use super::gate::Gate;
+use super::keyring;
+use super::live::Published;
 use super::server::Door;
 use super::shadow::runner::Runner;
 use super::upstream::dns::Resolver;
@@ -137,6 +139,13 @@ impl Beside {
     pub fn resolver(resolver: Arc<Resolver>) -> Beside {
         Beside::new("resolver", move |ready| async move {
             resolver.run(|| ready.notify_ready()).await;
+        })
+    }
+
+    /// Whoever keeps the keys of tokens fresh; traffic waits for the first ones, not for long.
+    pub fn keyring(live: Published) -> Beside {
+        Beside::new("keyring", move |ready| async move {
+            keyring::run(live, || ready.notify_ready()).await;
         })
     }
 

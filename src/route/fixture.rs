@@ -7,7 +7,7 @@ use crate::config::Place;
 use crate::config::route::{
     Action, Caching, FixedResponse, HostPattern, PathPattern, Route, RouteMatch, TextPattern,
 };
-use crate::context::{RequestFacts, Scheme};
+use crate::context::{RequestFacts, Scheme, Token};
 
 /// Routes named `r0`, `r1`, ... on lines 1, 2, ...
 pub(super) fn routes<T: AsRef<str>>(matches: &[T]) -> Vec<Route> {
@@ -16,6 +16,8 @@ pub(super) fn routes<T: AsRef<str>>(matches: &[T]) -> Vec<Route> {
         matches: parse(line.as_ref()),
         action: Action::Respond(FixedResponse { status: StatusCode::OK, headers: vec![], body: "".into() }),
         targeting_key: None,
+        requires_key: false,
+        rate_limit: None,
         caching: Caching::Auto,
         place: Place {
             file: "flagway.yaml".into(),
@@ -116,6 +118,7 @@ impl Sent {
             trusted: false,
             secured: None,
             listener: "main",
+            token: Token::default(),
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Plan {
     pub key_rules: KeyRules,
     /// Whether any of [`Plan::flags`] reads the targeting key: only then is a visitor minted.
     pub reads_key: bool,
+    /// Whether who has no key is refused.
+    pub requires_key: bool,
     /// The route's flags, each once: the version's first, then the injected ones in the order written.
     pub flags: Vec<NamedFlag>,
     /// The route's shadows, in the order written. Their flags are not among [`Plan::flags`]: what they decide, no user sees.
@@ -61,6 +63,7 @@ impl Plan {
             return Plan {
                 key_rules,
                 reads_key: false,
+                requires_key: false,
                 flags: Vec::new(),
                 shadows: Vec::new(),
                 forward: None,
@@ -77,17 +80,31 @@ impl Plan {
         });
         let injections =
             Injections::build(config, id, route, forward, version.as_ref(), &planned, flags, problems);
-        let caching = CachePlan::build(route.caching, known(), readers, reads_key.then_some(&key_rules));
+        let asked = (reads_key || route.requires_key).then_some(&key_rules);
+        let caching = CachePlan::build(route.caching, known(), readers, asked);
         let shadows = forward.shadows.iter().enumerate();
         let shadows =
             shadows.map(|rule| ShadowPlan::build(config, id, forward, rule, flags, problems)).collect();
         let forward =
             Some(ForwardPlan { service: forward.service, default: service.default, version, injections });
-        Plan { key_rules, reads_key, flags: planned, shadows, forward, caching }
+        Plan {
+            key_rules,
+            reads_key,
+            requires_key: route.requires_key,
+            flags: planned,
+            shadows,
+            forward,
+            caching,
+        }
     }
 
-    /// Whether anything is decided by the targeting key: a flag of the route, or one of its shadows.
+    /// Whether a visitor may be minted: for nobody but who is served.
+    pub fn may_mint(&self) -> bool {
+        self.reads_key || self.requires_key
+    }
+
+    /// Whether anything is decided by the targeting key: whether the request is served at all, a flag of the route, or one of its shadows.
     pub fn asks_key(&self) -> bool {
-        self.reads_key || self.shadows.iter().any(|shadow| shadow.reads_key)
+        self.may_mint() || self.shadows.iter().any(|shadow| shadow.reads_key)
     }
 }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Definitions;
 use crate::config::context::{Attribute, AttributeSource, KeySource};
+use crate::config::jwt::Jwt;
 use crate::config::{Config, Name};
 use crate::flag::Entry;
 
@@ -39,8 +40,13 @@ impl Revision {
                 AttributeSource::Header { name, trusted } => format!("header {name} {trusted}"),
                 AttributeSource::Cookie(name) => format!("cookie {name}"),
                 AttributeSource::Query(name) => format!("query {name}"),
+                AttributeSource::Jwt { claim, typed } => format!("jwt {claim} {typed}"),
             };
             part(&mut hash, &format!("{name} {from} {kind:?}"));
+        }
+        if let Some(Jwt { carrier, issuers, audiences, algorithms, leeway, .. }) = &config.context.jwt {
+            // Not its keys: they come and go while what they sign stays the same.
+            part(&mut hash, &format!("{carrier:?} {issuers:?} {audiences:?} {algorithms:?} {leeway:?}"));
         }
         for route in &config.routes {
             if let Some(sources) = &route.targeting_key {
@@ -86,7 +92,13 @@ fn keys(sources: &[KeySource]) -> String {
             KeySource::Header { name, trusted } => write!(text, "header {name} {trusted};"),
             KeySource::Cookie(name) => write!(text, "cookie {name};"),
             KeySource::Query(name) => write!(text, "query {name};"),
-            KeySource::Visitor(cookie) => write!(text, "visitor {} {:?};", cookie.name, cookie.mint),
+            KeySource::Visitor(cookie) => {
+                let _ = write!(text, "visitor {} {:?}", cookie.name, cookie.mint);
+                // Not by which secret: one that is added or left out decides nothing about who was assigned by the others.
+                let signed = if cookie.signed_by.is_empty() { "" } else { " signed" };
+                write!(text, "{signed}{};", if cookie.adopt_unsigned { " adopted" } else { "" })
+            }
+            KeySource::Jwt(claim) => write!(text, "jwt {claim};"),
         };
     }
     text

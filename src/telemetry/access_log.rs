@@ -46,6 +46,8 @@ pub struct Line<'a> {
     pub listener: &'a str,
     /// As sent upstream.
     pub request_id: &'a str,
+    /// As sent upstream, in `traceparent`.
+    pub trace_id: Option<&'a str>,
     /// Of which the log writes a keyed hash, where that is configured.
     pub targeting_key: Option<&'a str>,
 }
@@ -150,6 +152,7 @@ mod tests {
         path: "/shop/cart",
         listener: "web",
         request_id: "r-1",
+        trace_id: Some("0af7651916cd43dd8448eb211c80319c"),
         targeting_key: Some("ada@example.org"),
     };
 
@@ -201,7 +204,7 @@ mod tests {
         let time = humantime::parse_rfc3339(time.as_str().unwrap()).unwrap();
         assert!(time.elapsed().unwrap() < Duration::from_secs(60));
         let expected = json!({
-            "request_id": "r-1", "listener": "web", "method": "GET", "host": "shop.example.org", "path": "/shop/cart",
+            "request_id": "r-1", "trace_id": "0af7651916cd43dd8448eb211c80319c", "listener": "web", "method": "GET", "host": "shop.example.org", "path": "/shop/cart",
             "status": 200, "route": "shop", "service": "shop", "version": "stable", "fallback": "connect",
             "flags": {"version": {"variant": "canary", "reason": "targeting_match"}, "price": {"reason": "disabled"}},
             "revision": logged.snapshot.revision.as_str(), "bytes_in": 10, "bytes_out": 20,

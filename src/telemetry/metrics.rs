@@ -10,6 +10,7 @@ use prometheus::{
 };
 
 use super::bounded::Bounded;
+use super::identity::IdentityMetrics;
 use super::limiter::Limiters;
 use super::ofrep::OfrepMetrics;
 use super::rare::Rare;
@@ -49,6 +50,7 @@ pub struct Metrics {
     pub(super) tls: TlsMetrics,
     pub(super) ofrep: OfrepMetrics,
     pub(super) versions: VersionMetrics,
+    pub(super) identity: IdentityMetrics,
     /// Not metrics, but bounded with them and as long-lived.
     pub(super) limiters: Limiters,
     reloads: [IntCounter; 3],
@@ -153,6 +155,7 @@ impl Metrics {
             tls: TlsMetrics::new(&registry),
             ofrep: OfrepMetrics::new(&registry, max_series),
             versions: VersionMetrics::new(&registry, max_series),
+            identity: IdentityMetrics::new(&registry, max_series),
             limiters: Limiters::new(max_series),
             reloads: ["published", "unchanged", "refused"].map(|result| reloads.with_label_values(&[result])),
             snapshot_info: gauges(

@@ -10,6 +10,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::bounded::cut;
 use super::harmless;
 use super::{Outcome, access_log::Line};
+use crate::context::Refused;
 use crate::decide::{Decision, Resolved, Shadowed};
 use crate::snapshot::{Plan, Snapshot};
 
@@ -48,6 +49,9 @@ impl Serialize for Record<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("time", &Display(humantime::format_rfc3339_millis(self.time)))?;
         map.serialize_entry("request_id", cut(line.request_id, ID_BYTES))?;
+        if let Some(trace) = line.trace_id {
+            map.serialize_entry("trace_id", trace)?;
+        }
         map.serialize_entry("listener", line.listener)?;
         map.serialize_entry("method", cut(line.method, METHOD_BYTES))?;
         map.serialize_entry("host", cut(line.host, HOST_BYTES))?;
@@ -79,6 +83,12 @@ impl Serialize for Record<'_> {
         map.serialize_entry("revision", snapshot.revision.as_str())?;
         if let Some(hash) = self.key_hash {
             map.serialize_entry("targeting_key", &Display(format_args!("{hash:016x}")))?;
+        }
+        // A request without a token is no news.
+        if let Some(why) =
+            self.decision.and_then(|decision| decision.token?.err()).filter(|why| *why != Refused::Absent)
+        {
+            map.serialize_entry("jwt", why.label())?;
         }
         map.serialize_entry("bytes_in", &outcome.bytes_in)?;
         map.serialize_entry("bytes_out", &outcome.bytes_out)?;

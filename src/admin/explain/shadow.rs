@@ -91,7 +91,7 @@ mod tests {
             listener: None,
             at: Some(At::Unix(0)),
         };
-        explain(snapshot, &request, 0, 7).unwrap()
+        explain(snapshot, None, &request, 0, 7).unwrap()
     }
 
     #[test]

@@ -48,6 +48,22 @@ pub fn decided(told: &Explanation, decision: &Decision, plan: &Plan) -> String {
     }
 }
 
+/// Why the request's token does not count.
+pub fn token(decision: &Decision) -> Option<String> {
+    let why = decision.token?.err()?;
+    Some(format!("jwt: {}", why.label()))
+}
+
+/// The route demands a key.
+pub fn keyless_refused(told: &Explanation) -> String {
+    let route = told.route.as_deref().unwrap_or_default();
+    let key = told.targeting_key.as_ref();
+    let token = key.and_then(|key| key.token.as_ref()).map(|token| format!(" ({token})")).unwrap_or_default();
+    format!(
+        "the gateway answers 401: the route `{route}` demands a targeting key, and no source gave one{token}"
+    )
+}
+
 /// A version gets a copy.
 pub fn copied(service: &str, version: &str, flag: &ExplainedFlag, decided: &Shadowed) -> String {
     let variant = flag.variant.as_deref().unwrap_or_default();
@@ -118,6 +134,10 @@ pub fn key_source(source: &KeySource) -> String {
         KeySource::Header { name, trusted: true } => format!("header {name} (from trusted proxies)"),
         KeySource::Cookie(name) => format!("cookie {name}"),
         KeySource::Query(name) => format!("query parameter {name}"),
+        KeySource::Visitor(cookie) if !cookie.signed_by.is_empty() => {
+            format!("visitor cookie {} (signed)", cookie.name)
+        }
         KeySource::Visitor(cookie) => format!("visitor cookie {}", cookie.name),
+        KeySource::Jwt(claim) => format!("jwt {claim}"),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::headers::{cookie_name, header_name};
+use super::jwt::{JWT, JWT_SOURCE, claim_of_token, claim_source, jwt, secrets};
 use super::scalar::{boolean, choice, duration, network, words};
 use super::{Decoder, Elsewhere, Item};
 use crate::config::context::{
@@ -25,7 +26,7 @@ pub static CONTEXT: Object = Object {
         ),
         default(
             "targeting_key",
-            Type::List(&Type::Object(&KEY_SOURCE)),
+            KEY_SOURCES,
             "[]",
             "Who a decision sticks to: the first source that is present wins. Empty: nobody has a key.",
         ),
@@ -35,10 +36,15 @@ pub static CONTEXT: Object = Object {
             "{}",
             "Attributes by name: `country: {header: cf-ipcountry}`.",
         ),
+        optional("jwt", Type::Object(&JWT), "The token that keys and attributes may be claims of."),
     ],
     rules: &[],
     later: &[],
 };
+
+/// One source, or a list of them.
+pub const KEY_SOURCES: Type =
+    Type::Either(&Type::Object(&KEY_SOURCE), &Type::List(&Type::Object(&KEY_SOURCE)));
 
 pub static KEY_SOURCE: Object = Object {
     title: "Key source",
@@ -52,8 +58,13 @@ pub static KEY_SOURCE: Object = Object {
             Type::Object(&VISITOR_COOKIE),
             "A cookie that Flagway mints for who has no other key.",
         ),
+        optional(
+            "jwt",
+            Type::Either(&Type::Text, &Type::Object(&JWT_SOURCE)),
+            "A claim of the verified token, such as `sub`.",
+        ),
     ],
-    rules: &[Rule::ExactlyOne(&["header", "cookie", "query", "visitor_cookie"])],
+    rules: &[Rule::ExactlyOne(&["header", "cookie", "query", "visitor_cookie", "jwt"])],
     later: &[],
 };
 
@@ -93,6 +104,17 @@ pub static VISITOR_COOKIE: Object = Object {
             "navigation",
             "On which requests it is minted: page loads, or all.",
         ),
+        optional(
+            "signed_by",
+            Type::List(&Type::Secret),
+            "Secrets: the first signs, all verify. A cookie that none of them signed counts as none.",
+        ),
+        default(
+            "adopt_unsigned",
+            Type::Bool,
+            "false",
+            "Whether cookies from before it was signed count, and are signed then. Meanwhile anyone can choose an id.",
+        ),
     ],
     rules: &[],
     later: &[],
@@ -111,8 +133,13 @@ pub static ATTRIBUTE: Object = Object {
             "string",
             "What a targeting sees it as.",
         ),
+        optional(
+            "jwt",
+            Type::Text,
+            "A claim of the verified token, by name, by path (`org.plan`) or JSON pointer; as it is in the token if no `type` is written.",
+        ),
     ],
-    rules: &[Rule::ExactlyOne(&["header", "cookie", "query"])],
+    rules: &[Rule::ExactlyOne(&["header", "cookie", "query", "jwt"])],
     later: &[],
 };
 
@@ -121,7 +148,14 @@ pub fn context(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Context> {
     let trusted_proxies = fields.get("trusted_proxies", decoder, |item, decoder| decoder.list(item, network));
     let targeting_key = fields.get("targeting_key", decoder, key_sources);
     let attributes = fields.get("attributes", decoder, |item, decoder| decoder.map(item, attribute));
+    let own = fields.get("jwt", decoder, jwt);
+    let mut tokens = std::mem::take(&mut decoder.tokens).into_iter();
+    // Beside the key itself no other place may describe it.
+    let jwt = own
+        .or_else(|| if fields.given("jwt").is_none() { tokens.next().map(|(token, _)| token) } else { None });
+    tokens.for_each(|(_, problem)| decoder.report(problem));
     Some(Context {
+        jwt,
         trusted_proxies: trusted_proxies?,
         targeting_key: targeting_key?,
         attributes: attributes?,
@@ -130,6 +164,10 @@ pub fn context(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Context> {
 
 /// Sources of a targeting key, in order.
 pub fn key_sources(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<KeySource>> {
+    let item = &item.form();
+    if matches!(item.is, Type::Object(_)) {
+        return Some(vec![key_source(item, decoder)?]);
+    }
     let mut seen: Vec<KeySource> = Vec::new();
     decoder.list(item, |item, decoder| {
         let source = key_source(item, decoder)?;
@@ -148,11 +186,13 @@ fn key_source(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<KeySource> {
     let cookie = fields.get("cookie", decoder, cookie_name);
     let query = fields.get("query", decoder, words);
     let visitor = fields.get("visitor_cookie", decoder, visitor_cookie);
+    let claim = fields.get("jwt", decoder, claim_source);
     header
         .map(|(name, trusted)| KeySource::Header { name, trusted })
         .or(cookie.map(KeySource::Cookie))
         .or(query.map(KeySource::Query))
         .or(visitor.map(KeySource::Visitor))
+        .or(claim.map(KeySource::Jwt))
 }
 
 /// The header, and whether only a trusted proxy's word counts.
@@ -188,6 +228,15 @@ fn visitor_cookie(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<VisitorC
     let mint = fields.get("mint", decoder, |item, decoder| {
         choice(item, decoder, [("navigation", Mint::Navigation), ("always", Mint::Always)])
     });
+    let signed_by = fields.get("signed_by", decoder, secrets);
+    let adopt_unsigned = fields.get("adopt_unsigned", decoder, boolean);
+    if adopt_unsigned == Some(true)
+        && fields.given("signed_by").is_none()
+        && let Some(item) = fields.given("adopt_unsigned")
+    {
+        let problem = item.problem("`adopt_unsigned` for a cookie that is not signed at all");
+        decoder.report(problem.with_expected("`signed_by` beside it"));
+    }
     let secure =
         [("same_site", same_site == Some(SameSite::None)), ("partitioned", partitioned == Some(true))];
     for (key, _) in secure.into_iter().filter(|(_, needed)| *needed) {
@@ -218,6 +267,8 @@ fn visitor_cookie(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<VisitorC
         partitioned: partitioned?,
         same_site: same_site?,
         mint: mint?,
+        signed_by: signed_by.unwrap_or_default(),
+        adopt_unsigned: adopt_unsigned?,
     })
 }
 
@@ -241,6 +292,8 @@ fn attribute(key: &Item<'_>, item: &Item<'_>, decoder: &mut Decoder<'_>) -> Opti
     let header = fields.get("header", decoder, header);
     let cookie = fields.get("cookie", decoder, cookie_name);
     let query = fields.get("query", decoder, words);
+    let claim = fields.get("jwt", decoder, claim_of_token);
+    let typed = fields.given("type").is_some();
     let kind = fields.get("type", decoder, |item, decoder| {
         let words = [
             ("string", AttributeType::String),
@@ -252,7 +305,8 @@ fn attribute(key: &Item<'_>, item: &Item<'_>, decoder: &mut Decoder<'_>) -> Opti
     let from = header
         .map(|(name, trusted)| AttributeSource::Header { name, trusted })
         .or(cookie.map(AttributeSource::Cookie))
-        .or(query.map(AttributeSource::Query));
+        .or(query.map(AttributeSource::Query))
+        .or(claim.map(|claim| AttributeSource::Jwt { claim, typed }));
     Some(Attribute { name: name?, from: from?, kind: kind?, place: key.place.clone() })
 }
 

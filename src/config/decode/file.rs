@@ -7,14 +7,15 @@ use super::flags::{FLAGS, flags};
 use super::injection::{INJECTION, injection};
 use super::limits::{CLIENT_LIMITS, client_limits};
 use super::listener::{ADMIN, Binds, LISTENER, PROBES, admin, listeners, probes};
+use super::rate_limit::keys_fit;
 use super::route::{ROUTE, Surroundings, routes};
-use super::scalar::{choice, duration, integer, path};
+use super::scalar::{choice, duration, integer, path, share};
 use super::service::{Names, SERVICE, services};
 use super::shadow::{LIMITS, limits};
 use super::{Decoder, Elsewhere, Item};
 use crate::config::reference::{Object, Type, default, optional, required};
 use crate::config::tree::Node;
-use crate::config::{AccessLog, Config, LogTarget, MetricsLimits, Paths};
+use crate::config::{AccessLog, Config, LogTarget, MetricsLimits, Paths, RequestIds};
 
 /// The type of the whole file.
 pub static FILE: Type = Type::Object(&ROOT);
@@ -44,12 +45,37 @@ pub static ROOT: Object = Object {
             "normalised",
             "The form of a path that is matched and forwarded.",
         ),
+        default(
+            "request_id",
+            Type::Choice(&["trusted", "keep", "make"]),
+            "trusted",
+            "Whose `x-request-id` is kept: that of trusted proxies, everyone's, or nobody's. Else one is made. Only 1 to 128 visible characters, sent once, are kept.",
+        ),
+        default(
+            "traceparent",
+            Type::Object(&TRACEPARENT),
+            "{}",
+            "W3C trace context: kept, or started where a request brings none that is valid.",
+        ),
         default("access_log", Type::Object(&ACCESS_LOG), "{}", "One JSON line a request."),
         default("metrics", Type::Object(&METRICS), "{}", "Bounds on metrics."),
         default("shadows", Type::Object(&LIMITS), "{}", "Bounds on all shadows together."),
         optional("threads", Type::Integer { min: 1, max: 1024 }, "Worker threads; one a core if absent."),
         default("shutdown", Type::Object(&SHUTDOWN), "{}", "How the gateway stops."),
     ],
+    rules: &[],
+    later: &[],
+};
+
+pub static TRACEPARENT: Object = Object {
+    title: "Traceparent",
+    doc: "A valid `traceparent` is kept, whoever sends it, and its `tracestate` with it. Else a trace is started.",
+    keys: &[default(
+        "sampled",
+        Type::Share,
+        "100%",
+        "Of the traces that are started here: how many ask to be recorded.",
+    )],
     rules: &[],
     later: &[],
 };
@@ -119,6 +145,15 @@ pub fn file(root: &Node, decoder: &mut Decoder<'_>, hash: String) -> Option<Conf
     let paths = fields.get("paths", decoder, |item, decoder| {
         choice(item, decoder, [("normalised", Paths::Normalised), ("as_received", Paths::AsReceived)])
     });
+    let request_id = fields.get("request_id", decoder, |item, decoder| {
+        let words =
+            [("trusted", RequestIds::Trusted), ("keep", RequestIds::Keep), ("make", RequestIds::Make)];
+        choice(item, decoder, words)
+    });
+    let sampled = fields.get("traceparent", decoder, |item, decoder| {
+        let mut fields = decoder.fields(item)?;
+        fields.get("sampled", decoder, share)
+    });
     let access_log = fields.get("access_log", decoder, access_log);
     let metrics = fields.get("metrics", decoder, metrics);
     let shadows = fields.get("shadows", decoder, limits);
@@ -131,13 +166,17 @@ pub fn file(root: &Node, decoder: &mut Decoder<'_>, hash: String) -> Option<Conf
     let assumed = injection.clone().unwrap_or_default();
     let around = Surroundings { names: &names, injection: &assumed, paths: paths.unwrap_or_default() };
     let routes = fields.get("routes", decoder, |item, decoder| routes(item, decoder, &around));
+    // What routes have described.
+    std::mem::take(&mut decoder.tokens).into_iter().for_each(|(_, problem)| decoder.report(problem));
     let (listeners, context) = (listeners?, context?);
+    keys_fit(routes.as_deref().unwrap_or_default(), &context, decoder);
     let trusted = !context.trusted_proxies.is_empty();
     let tls = trusted || listeners.iter().any(|listener| listener.tls.is_some());
     for (elsewhere, problem) in std::mem::take(&mut decoder.unless) {
         let there = match elsewhere {
             Elsewhere::TrustedProxies => trusted,
             Elsewhere::Tls => tls,
+            Elsewhere::Token => context.jwt.is_some(),
         };
         if !there {
             decoder.report(problem);
@@ -155,6 +194,8 @@ pub fn file(root: &Node, decoder: &mut Decoder<'_>, hash: String) -> Option<Conf
         services: services?,
         routes: routes?,
         paths: paths?,
+        request_id: request_id?,
+        sampled: sampled?,
         access_log: access_log?,
         metrics: metrics?,
         shadows: shadows?,

@@ -2,11 +2,12 @@
 
 use http::Method;
 
-use super::context::{KEY_SOURCE, key_sources};
+use super::context::{KEY_SOURCES, key_sources};
 use super::headers::{EDITS, authority, edits, host, http_path, pairs};
 use super::matches::{MATCH, matches, prefix};
 use super::ofrep::{OFREP, ofrep};
-use super::scalar::{choice, integer, name, shown, status, text};
+use super::rate_limit::{RATE_LIMIT, rate_limit};
+use super::scalar::{boolean, choice, integer, name, shown, status, text};
 use super::service::{Names, service_named};
 use super::shadow::{SHADOW, shadows};
 use super::version::{VERSION_RULE, flag_name, version_rule};
@@ -37,11 +38,14 @@ pub static ROUTE: Object = Object {
         optional("rewrite", Type::Object(&REWRITE), "Changes path and host on the way to the service."),
         optional("request_headers", Type::Object(&EDITS), "Changes what the service sees."),
         optional("response_headers", Type::Object(&EDITS), "Changes what the client sees."),
-        optional(
-            "targeting_key",
-            Type::List(&Type::Object(&KEY_SOURCE)),
-            "The route's own list, instead of `context.targeting_key`.",
+        optional("targeting_key", KEY_SOURCES, "The route's own list, instead of `context.targeting_key`."),
+        default(
+            "require_key",
+            Type::Bool,
+            "false",
+            "Whether who has no targeting key gets 401. Of use where keys are verified: a token, a signed cookie, a trusted header.",
         ),
+        optional("rate_limit", Type::Object(&RATE_LIMIT), "How often one client may ask: 429 beyond."),
         default(
             "caching",
             Type::Choice(&["auto", "off"]),
@@ -55,6 +59,8 @@ pub static ROUTE: Object = Object {
             &["version", "inject", "shadows", "rewrite", "request_headers", "response_headers", "caching"],
             &["service"],
         ),
+        Rule::Only(&["require_key"], &["service"]),
+        Rule::Only(&["rate_limit"], &["service", "redirect", "respond"]),
         Rule::Only(&["targeting_key"], &["service", "ofrep"]),
     ],
     later: &[],
@@ -138,6 +144,8 @@ pub fn routes(item: &Item<'_>, decoder: &mut Decoder<'_>, around: &Surroundings<
         let caching = fields.get("caching", decoder, |item, decoder| {
             choice(item, decoder, [("auto", Caching::Auto), ("off", Caching::Off)])
         });
+        let requires_key = fields.get("require_key", decoder, boolean);
+        let rate_limit = fields.get("rate_limit", decoder, rate_limit);
         let action = forward
             .map(Action::Forward)
             .or(redirect.map(Action::Redirect))
@@ -148,6 +156,8 @@ pub fn routes(item: &Item<'_>, decoder: &mut Decoder<'_>, around: &Surroundings<
             matches: matches?,
             action: action?,
             targeting_key,
+            requires_key: requires_key?,
+            rate_limit,
             caching: caching?,
             place: item.value_place(),
         })

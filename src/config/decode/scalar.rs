@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{Decoder, Item};
 use crate::config::reference::Type;
+use crate::config::secret::Secret;
 use crate::config::shadow::Share;
 use crate::config::suggest;
 use crate::config::tree::Scalar;
@@ -51,9 +52,19 @@ pub fn words(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Name> {
 
 /// A bearer token.
 pub fn token(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
+    hidden(item, decoder, 16).map(|text| text.to_string())
+}
+
+/// What signatures are made with.
+pub fn secret(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Secret> {
+    hidden(item, decoder, 32).map(Secret::new)
+}
+
+/// At least so many characters that nobody guesses.
+fn hidden(item: &Item<'_>, decoder: &mut Decoder<'_>, least: usize) -> Option<Name> {
     let text = text(item, decoder)?;
-    if text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Some(text.to_string());
+    if text.len() >= least && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Some(text);
     }
     // The value itself is a secret.
     let problem = item.problem(format!("`{}` is no good secret", item.key)).with_expected(item.is.describe());
@@ -172,8 +183,16 @@ pub fn network(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<IpNet> {
 
 /// A path, joined to the folder of the file when it is relative.
 pub fn path(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<PathBuf> {
-    let text = text_where(item, decoder, |text| !text.is_empty() && !text.contains('\0'))?;
-    Some(decoder.folder.join(&*text))
+    let text = text(item, decoder)?;
+    path_of(item, decoder, &text)
+}
+
+/// The path that a text is, where it may be something else as well.
+pub fn path_of(item: &Item<'_>, decoder: &mut Decoder<'_>, text: &str) -> Option<PathBuf> {
+    if text.is_empty() || text.contains('\0') {
+        return bad(item, decoder, None);
+    }
+    Some(decoder.folder.join(text))
 }
 
 /// A regular expression that must match the whole text.
