@@ -28,6 +28,7 @@ pub mod shadow;
 pub mod streams;
 mod target;
 mod tls;
+pub mod upgrade;
 pub mod upstream;
 
 pub use live::Live;

@@ -52,5 +52,6 @@ mod streams;
 mod support;
 mod targetings;
 mod tls;
+mod upgrade;
 mod upstreams;
 mod visitors;
