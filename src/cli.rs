@@ -23,6 +23,7 @@ pub mod shadow;
 pub mod start;
 pub mod status;
 pub mod token;
+pub mod upgrade;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -120,6 +121,8 @@ pub enum Command {
     Demo(demo::Demo),
     /// Print a JSON schema, for editors
     Schema(schema::Schema),
+    /// Put a new process in the place of a running gateway, without losing a request
+    Upgrade(upgrade::Upgrade),
     /// Ask a running gateway whether it is ready, for health checks
     Health(health::Health),
     /// Print a completion script for a shell
@@ -170,6 +173,7 @@ pub fn main() -> ExitCode {
         Command::Token(command) => command.run(),
         Command::Demo(command) => command.run(&global),
         Command::Schema(command) => command.run(),
+        Command::Upgrade(command) => command.run(),
         Command::Health(command) => command.run(),
         Command::Completions(command) => command.run(),
     };

@@ -86,8 +86,8 @@ pub struct Config {
     pub shadows: ShadowLimits,
     /// Worker threads of the gateway; none: one a core.
     pub threads: Option<usize>,
-    /// How long a stopping gateway lets requests in flight finish; default 20 s.
-    pub shutdown_grace: Duration,
+    /// How the gateway stops.
+    pub shutdown: Shutdown,
     /// SHA-256 of the tree after the environment was put in, 12 hex digits: comments and layout do not change it.
     pub hash: String,
     /// What works, but hardly as it was meant.
@@ -135,6 +135,15 @@ impl Config {
     pub fn version(&self, service: ServiceId, version: VersionId) -> &Version {
         &self.services[service.0].versions[version.0]
     }
+}
+
+/// How the gateway stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shutdown {
+    /// From the signal to the exit at most; default 20 s.
+    pub grace: Duration,
+    /// Of that, how long connections are still accepted after readiness went off; default 1 s, or a tenth of a grace that is shorter than 10 s.
+    pub delay: Duration,
 }
 
 /// Which of flagd's bucket hashes `fractional` uses.

@@ -35,6 +35,7 @@ pub mod streams;
 mod target;
 pub mod tls;
 mod trace;
+pub mod upgrade;
 pub mod upstream;
 
 pub use live::Live;

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod checked;
+pub mod claim;
 pub mod events;
 pub mod fail;
 pub mod files;
@@ -37,7 +38,8 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use checked::{Checked, check};
+pub use checked::{Checked, check, state_dir};
+pub use claim::Claim;
 pub use events::{Event, Events};
 pub use hand::Hand;
 pub use keeper::Keeper;

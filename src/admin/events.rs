@@ -23,7 +23,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use super::error::Error;
 use super::state::Api;
 use crate::gateway::live::Published;
-use crate::source::Event;
+use crate::source::{Event, Events};
 use crate::telemetry::Evaluations;
 
 /// Listeners at once.
@@ -65,6 +65,7 @@ pub(super) async fn events(
     })?;
     let listener = Listener {
         events: api.hand.events().listen(),
+        all: api.hand.events().clone(),
         splits: wanted.split.then(|| Splits::new(api.live)),
         told: 0,
         _place: place,
@@ -74,6 +75,7 @@ pub(super) async fn events(
 
 struct Listener {
     events: Receiver<Event>,
+    all: Events,
     splits: Option<Splits>,
     /// Events told so far: each has its number as its id.
     told: u64,
@@ -99,6 +101,8 @@ impl Listener {
             }
         };
         tokio::select! {
+            // What happened before the end is told before the end.
+            biased;
             event = self.events.recv() => match event {
                 // Texts and numbers: that becomes JSON.
                 Ok(event) => Some((name(&event), serde_json::to_string(&event).unwrap_or_default())),
@@ -107,6 +111,7 @@ impl Listener {
                 }
                 Err(RecvError::Closed) => None,
             },
+            () = self.all.ended() => None,
             split = split => Some(("split", serde_json::to_string(&split).unwrap_or_default())),
         }
     }
@@ -182,11 +187,10 @@ fn since(before: &Counts, now: &Counts) -> Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Events;
 
     fn listener(events: &Events) -> Listener {
         let place = Arc::clone(&Places::default().0).try_acquire_owned().unwrap();
-        Listener { events: events.listen(), splits: None, told: 0, _place: place }
+        Listener { events: events.listen(), all: events.clone(), splits: None, told: 0, _place: place }
     }
 
     fn published(flags: usize) -> Event {
@@ -202,7 +206,7 @@ mod tests {
         let (name, data) = listener.next().await.unwrap();
         let data: serde_json::Value = serde_json::from_str(&data).unwrap();
         assert_eq!((name, &data["event"], &data["flags"]), ("published", &json!("published"), &json!(2)));
-        drop(events);
+        events.end();
         assert_eq!(listener.next().await, None);
     }
 

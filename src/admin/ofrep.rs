@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use futures_util::stream;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::body::MAX_BODY;
 use super::state::{Api, unix};
@@ -20,6 +20,7 @@ use crate::gateway::live::Published;
 use crate::gateway::ofrep::updates::{ALIVE, BEAT, Listener, greeting};
 use crate::gateway::ofrep::{kind_of, too_long};
 use crate::ofrep;
+use crate::source::Events;
 use crate::telemetry::ofrep::Kind;
 
 /// Below this everything is OFREP's.
@@ -85,7 +86,8 @@ async fn listen(State(api): State<Api>, request: Request) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "60")]).into_response();
     };
     door.counters.count(Kind::Stream, StatusCode::OK);
-    let told = Told { live: Arc::clone(&api.live), news, listener, greeted: false };
+    let (live, all) = (Arc::clone(&api.live), api.hand.events().clone());
+    let told = Told { live, all, news, listener, greeted: false };
     let events = stream::unfold(told, |mut told| async {
         let bytes = told.next().await?;
         Some((Ok::<_, std::convert::Infallible>(bytes), told))
@@ -97,6 +99,8 @@ async fn listen(State(api): State<Api>, request: Request) -> Response {
 /// What one listener is told.
 struct Told {
     live: Published,
+    /// Tells when the gateway stops.
+    all: Events,
     news: tokio::sync::watch::Receiver<()>,
     listener: Listener,
     greeted: bool,
@@ -112,9 +116,10 @@ impl Told {
             if let Some(event) = self.listener.news(&self.live.load()) {
                 return Some(event);
             }
-            match timeout(ALIVE, self.news.changed()).await {
-                Ok(changed) => changed.ok()?,
-                Err(_) => return Some(BEAT),
+            tokio::select! {
+                changed = self.news.changed() => changed.ok()?,
+                () = self.all.ended() => return None,
+                () = sleep(ALIVE) => return Some(BEAT),
             }
         }
     }

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 
 use super::output::{FAINT, STRONG, paint};
+use super::start::Origin;
 use super::{Failure, Global, log, output, start};
 use crate::gateway;
 use files::{Example, Ports};
@@ -62,7 +63,11 @@ impl Demo {
         let (ports, held) = Ports::find(self.port, stable.port, canary.port).map_err(not_started)?;
         let example = Example::write(self.dir.as_deref(), &ports, self.shadow)?;
         log::to_file(&example.log, global)?;
-        let server = start::prepare(&example.config, held.or_bind())?;
+        // Its versions and visitors would not outlive it.
+        let server = gateway::Server {
+            upgrades: None,
+            ..start::prepare(&example.config, Origin::default(), held.or_bind())?
+        };
         let traffic = SocketAddr::from(([127, 0, 0, 1], ports.traffic));
         output::print(&welcome(&example, &ports, rate, self.shadow));
         let ended = Arc::new(AtomicBool::new(false));

@@ -93,6 +93,18 @@ pub fn plural(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Why a command failed, without colours.
+pub fn told(failure: &Failure) -> String {
+    match failure {
+        Failure::Told => String::new(),
+        Failure::Message(message) => message.clone(),
+        Failure::Problems(found) => {
+            let rendered: Vec<String> = found.iter().map(|problem| problem.render(false)).collect();
+            rendered.join("\n\n")
+        }
+    }
+}
+
 /// Prints why a command failed, to stderr.
 pub fn failure(failure: &Failure) {
     let text = match failure {

@@ -1,11 +1,14 @@
 //! `flagway run`: serves traffic until a signal ends it.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use clap::Args;
 
-use super::{ConfigFile, Failure, Global, log, start};
+use super::start::Origin;
+use super::{ConfigFile, Failure, Global, log, output, start};
 use crate::gateway;
+use crate::gateway::upgrade::heir::Heir;
 
 /// Serve traffic
 #[derive(Debug, Args)]
@@ -26,6 +29,9 @@ pub struct Run {
     /// What to serve.
     #[command(flatten)]
     pub config: ConfigFile,
+    /// Take the place of the process that started this one, which hands its sockets over
+    #[arg(long, hide = true, env = gateway::upgrade::TAKING_OVER, hide_env = true)]
+    pub taking_over: bool,
     /// Where to die, for tests
     #[cfg(debug_assertions)]
     #[arg(long, hide = true, env = "FLAGWAY_FAIL_AT", hide_env = true, value_name = "POINT:N")]
@@ -38,7 +44,19 @@ impl Run {
         log::to_stderr(global)?;
         #[cfg(debug_assertions)]
         self.fail_at.clone().into_iter().for_each(crate::source::fail::Point::arm);
-        let server = start::prepare(&self.config.file, TcpListener::bind::<SocketAddr>)?;
-        gateway::serve(server).map_err(Failure::Message)
+        let origin = if self.taking_over { inherit()? } else { Origin::default() };
+        let heir = origin.heir.clone();
+        let served = start::prepare(&self.config.file, origin, TcpListener::bind::<SocketAddr>)
+            .and_then(|server| gateway::serve(server).map_err(Failure::Message));
+        if let (Err(failure), Some(heir)) = (&served, heir) {
+            heir.failed(&output::told(failure));
+        }
+        served
     }
+}
+
+fn inherit() -> Result<Origin, Failure> {
+    let (heir, sockets) = Heir::inherited()
+        .map_err(|error| format!("nothing to take over ({error}); `flagway upgrade` starts an upgrade"))?;
+    Ok(Origin { heir: Some(Arc::new(heir)), sockets })
 }

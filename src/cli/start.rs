@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
@@ -16,17 +17,50 @@ use crate::config::listener::Listener;
 use crate::config::{Config, LogTarget, Place, Problem, ProblemKind, Severity};
 use crate::gateway::server::Door;
 use crate::gateway::tls::Certificates;
+use crate::gateway::upgrade::Upgrades;
+use crate::gateway::upgrade::heir::{self, Heir};
 use crate::gateway::{Live, Server};
-use crate::source::Keeper;
+use crate::source::{Claim, Keeper};
 use crate::telemetry::{AccessLog, Metrics};
 
-/// Reads the configuration and the flags, binds every socket with `bind` and joins all parts.
-pub fn prepare(file: &Path, bind: impl FnMut(SocketAddr) -> Bound) -> Result<Server, Failure> {
-    let (keeper, snapshot) = Keeper::open(file).map_err(Failure::Problems)?;
+/// Whose place a process takes, if anyone's.
+#[derive(Default)]
+pub struct Origin {
+    /// To talk to it.
+    pub heir: Option<Arc<Heir>>,
+    /// What it had open.
+    pub sockets: heir::Sockets,
+}
+
+/// Reads the configuration and the flags, takes over or binds every socket, the latter with `bind`, and joins all parts.
+pub fn prepare(
+    file: &Path,
+    origin: Origin,
+    mut bind: impl FnMut(SocketAddr) -> Bound,
+) -> Result<Server, Failure> {
+    let Origin { heir, sockets: mut inherited } = origin;
+    let claim = |folder: &Path| match &heir {
+        Some(heir) => heir.claim(folder),
+        None => Claim::take(folder),
+    };
+    let (keeper, snapshot) = Keeper::open_by(file, claim).map_err(Failure::Problems)?;
     let config = Arc::clone(keeper.config());
     let certificates = Certificates::load(&config).map_err(Failure::Problems)?;
-    let sockets = Sockets::bind(&config, bind).map_err(Failure::Problems)?;
+    let mut offered = Vec::new();
+    let sockets = Sockets::bind(&config, |what, address| {
+        let name = heir::name(what, address);
+        let socket = heir::listener(&mut inherited, &name).map_or_else(|| bind(address), Ok)?;
+        offered.push((name, socket.try_clone()?));
+        Ok(socket)
+    });
+    let sockets = sockets.map_err(Failure::Problems)?;
+    let generation = heir.as_ref().map_or(1, |heir| heir.generation);
+    let upgrades = config.state_dir.as_deref().and_then(|folder| {
+        let upgrades = Upgrades::open(folder, &mut inherited, generation, offered, keeper.hand());
+        upgrades.inspect_err(|error| tracing::warn!(%error, "`flagway upgrade` will not be possible")).ok()
+    });
     let metrics = Arc::new(Metrics::new(config.metrics.max_series));
+    metrics.started(generation, SystemTime::now());
     let access_log = AccessLog::open(&config.access_log, &metrics).map_err(|error| {
         let file = match &config.access_log.to {
             LogTarget::File(path) => format!(" `{}`", path.display()),
@@ -41,7 +75,7 @@ pub fn prepare(file: &Path, bind: impl FnMut(SocketAddr) -> Bound) -> Result<Ser
     let live =
         Arc::new(ArcSwap::from_pointee(Live::new(snapshot, &metrics, None).with(certificates.clone())));
     certificates.watch();
-    let draining = Arc::new(AtomicBool::new(false));
+    let (draining, hand) = (Arc::new(AtomicBool::new(false)), keeper.hand());
     let doors = doors(&config, sockets.admin, sockets.probes, |kind| match kind {
         Kind::Admin(token) => {
             let state_dir = config.state_dir.clone();
@@ -61,7 +95,8 @@ pub fn prepare(file: &Path, bind: impl FnMut(SocketAddr) -> Bound) -> Result<Ser
             next.publish(&live);
         }
     });
-    Ok(Server { live, metrics, access_log, status, wake, listeners: sockets.traffic, doors, draining })
+    let listeners = sockets.traffic;
+    Ok(Server { live, metrics, access_log, status, wake, listeners, doors, draining, hand, heir, upgrades })
 }
 
 /// A socket, or why there is none.
@@ -93,10 +128,15 @@ struct Sockets {
 
 impl Sockets {
     /// Binds all of them, or tells every one that cannot be bound.
-    fn bind(config: &Config, mut socket: impl FnMut(SocketAddr) -> Bound) -> Result<Sockets, Vec<Problem>> {
+    fn bind(
+        config: &Config,
+        mut socket: impl FnMut(&str, SocketAddr) -> Bound,
+    ) -> Result<Sockets, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut bind = |key: String, what: String, address: SocketAddr, place: Option<&Place>| {
-            socket(address).map_err(|error| problems.push(not_bound(key, &what, address, place, &error))).ok()
+            socket(&what, address)
+                .map_err(|error| problems.push(not_bound(key, &what, address, place, &error)))
+                .ok()
         };
         let mut traffic = Vec::with_capacity(config.listeners.len());
         for (index, listener) in config.listeners.iter().enumerate() {

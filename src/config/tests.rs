@@ -81,7 +81,7 @@ fn what_is_left_out_is_the_default_of_its_type() {
     assert_eq!(config.services[0].versions[0].timeouts, Timeouts::default());
     assert_eq!((config.paths, config.threads), (Paths::Normalised, None));
     assert_eq!(config.access_log.to, LogTarget::Stdout);
-    assert_eq!(config.shutdown_grace, Duration::from_secs(20));
+    assert_eq!(config.shutdown, Shutdown { grace: Duration::from_secs(20), delay: Duration::from_secs(1) });
     assert_eq!(&*config.listeners[0].name, "127.0.0.1:8080");
 }
 

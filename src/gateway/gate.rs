@@ -68,6 +68,8 @@ pub struct Admission {
     pub live: Published,
     /// Set when a stop begins.
     pub draining: Arc<AtomicBool>,
+    /// Tells when connections without a request close. Pingora's own word comes when the listener closes, which is earlier.
+    pub ends: ShutdownWatch,
     /// Of all listeners together.
     pub caps: Arc<Caps>,
     /// By listener and why.
@@ -105,7 +107,8 @@ enum Next {
 
 #[async_trait]
 impl ServerApp for Gate {
-    async fn process_new(self: &Arc<Self>, io: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+    async fn process_new(self: &Arc<Self>, io: Stream, _closes: &ShutdownWatch) -> Option<Stream> {
+        let shutdown = &self.admission.ends;
         let Arrived { mut conn, from, place: _place } = self.arrive(io, &self.limits()).await?;
         if conn.chose_h2() {
             return self.h2(conn, shutdown).await;

@@ -6,17 +6,19 @@ use std::time::Duration;
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server as Pingora};
 use pingora::tls::{RootCertStore, load_platform_certs_incl_env_into_store};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::attempts;
-use super::drain::{Signals, Traffic};
+use super::drain::{Signals, Stage, Start, Traffic};
 use super::gate::Admission;
 use super::live::Published;
 use super::proxy::Proxy;
-use super::services::{Beside, Listening};
+use super::services::{Begin, Beside, Listening};
 use super::shadow::runner::Runner;
+use super::upgrade::Upgrades;
+use super::upgrade::heir::Heir;
 use crate::config::listener::Listener;
-use crate::source::{Status, Wake};
+use crate::source::{Hand, Status, Wake};
 use crate::telemetry::{AccessLog, Metrics};
 
 /// Idle connections kept to upstreams, for each worker thread.
@@ -42,6 +44,12 @@ pub struct Server {
     pub doors: Vec<Door>,
     /// Set when a stop begins: readiness goes off.
     pub draining: Arc<std::sync::atomic::AtomicBool>,
+    /// Who writes to the state folder.
+    pub hand: Hand,
+    /// Takes another process's place.
+    pub heir: Option<Arc<Heir>>,
+    /// Another process may take its place.
+    pub upgrades: Option<Upgrades>,
 }
 
 /// A small HTTP server of our own beside the traffic.
@@ -56,7 +64,8 @@ pub struct Door {
 
 /// Serves until a signal ends it; returns once everything in flight is done or the grace is over.
 pub fn serve(server: Server) -> Result<(), String> {
-    let Server { live, metrics, access_log, wake, listeners, doors, draining, .. } = server;
+    let Server { live, metrics, access_log, wake, listeners, doors, draining, hand, heir, upgrades, .. } =
+        server;
     check_roots()?;
     let (config, resolver, shadows, certificates) = {
         let live = live.load();
@@ -68,9 +77,13 @@ pub fn serve(server: Server) -> Result<(), String> {
     pingora.bootstrap();
     let traffic = Arc::new(Traffic::default());
     let (close, closed) = watch::channel(false);
+    let (end, ends) = watch::channel(false);
+    let (leave, leaves) = watch::channel(false);
     let (handled, signals) = watch::channel(false);
+    let (listens, listening) = mpsc::channel(1);
+    let begin = Begin { signals, listens };
     for door in doors {
-        pingora.add_service(Beside::door(door, signals.clone())?);
+        pingora.add_service(Beside::door(door, begin.clone(), leaves.clone())?);
     }
     let resolving = pingora.add_service(Beside::resolver(resolver));
     pingora.add_service(shadows);
@@ -78,6 +91,7 @@ pub fn serve(server: Server) -> Result<(), String> {
     let admission = Admission {
         live: live.clone(),
         draining: draining.clone(),
+        ends: ends.clone(),
         caps: Arc::default(),
         refusals: metrics.refused(),
         failed_handshakes: metrics.failed_handshakes(),
@@ -91,18 +105,29 @@ pub fn serve(server: Server) -> Result<(), String> {
             access_log: access_log.clone(),
             draining: draining.clone(),
             traffic: traffic.clone(),
-            closing: closed.clone(),
+            closing: ends.clone(),
             refusals: admission.refusals.clone(),
         };
         let terms = certificates.terms(&listener.name);
         let gate = admission.gate(&pingora.configuration, proxy, terms);
-        let listening = Listening::new(number, listener, socket, gate, closed.clone(), signals.clone())?;
+        let listening = Listening::new(number, listener, socket, gate, closed.clone(), begin.clone())?;
         let listening = pingora.add_service(listening);
         listening.add_dependency(&resolving);
         listening.add_dependency(&keys);
     }
-    let grace = config.shutdown_grace;
-    let signals = Signals { wake, access_log: access_log.clone(), draining, traffic, handled, close, grace };
+    drop(begin);
+    let signals = Signals {
+        wake,
+        access_log: access_log.clone(),
+        live,
+        traffic,
+        caps: admission.caps,
+        hand,
+        handled,
+        stage: Stage { draining, close, end, leave },
+        shutdown: config.shutdown,
+        start: tokio::sync::Mutex::new(Some(Start { listening, heir, upgrades })),
+    };
     pingora.run(RunArgs { shutdown_signal: Box::new(signals) });
     access_log.flush(LAST_LINES);
     Ok(())

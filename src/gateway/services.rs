@@ -14,7 +14,7 @@ use pingora::listeners::{L4BufferSettings, ListenerConfig};
 use pingora::server::{ListenFds, ShutdownWatch};
 use pingora::services::listening::Service;
 use pingora::services::{ServiceReadyNotifier, ServiceWithDependents};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::gate::Gate;
 use super::keyring;
@@ -33,8 +33,16 @@ pub struct Listening {
     inner: Service<Gate>,
     /// Tells to take no more connections; Pingora's own word comes only with the end.
     close: ShutdownWatch,
-    /// Tells that signals are handled.
-    signals: watch::Receiver<bool>,
+    begin: Option<Begin>,
+}
+
+/// When a service may begin to listen, and that it does.
+#[derive(Clone)]
+pub struct Begin {
+    /// Tells that signals are handled: until then one would end the process at once.
+    pub signals: watch::Receiver<bool>,
+    /// Dropped by whoever listens.
+    pub listens: mpsc::Sender<()>,
 }
 
 impl Listening {
@@ -45,7 +53,7 @@ impl Listening {
         socket: TcpListener,
         gate: Gate,
         close: ShutdownWatch,
-        signals: watch::Receiver<bool>,
+        begin: Begin,
     ) -> Result<Listening, String> {
         let key = format!("traffic#{number}");
         // The gate reads ahead by itself, and TLS is its business, too.
@@ -60,7 +68,7 @@ impl Listening {
             socket: Some(socket),
             inner,
             close,
-            signals,
+            begin: Some(begin),
         })
     }
 }
@@ -74,11 +82,15 @@ impl ServiceWithDependents for Listening {
         listeners_per_fd: usize,
         ready: ServiceReadyNotifier,
     ) {
-        handled(&mut self.signals).await;
+        let begin = self.begin.take();
+        if let Some(Begin { mut signals, .. }) = begin.clone() {
+            handled(&mut signals).await;
+        }
         if let (Some(socket), Some(fds)) = (self.socket.take(), &fds) {
             listening("traffic", &self.listener.name, &socket, self.listener.tls.is_some());
             fds.lock().add(self.key.clone(), socket.into_raw_fd());
         }
+        drop(begin);
         let close = self.close.clone();
         ServiceWithDependents::start_service(&mut self.inner, fds, close, listeners_per_fd, ready).await;
     }
@@ -114,18 +126,22 @@ impl Beside {
         Beside { name, work: Some(Box::new(|ready| Box::pin(work(ready)))) }
     }
 
-    /// A door; `signals` tells that signals are handled.
-    pub fn door(door: Door, mut signals: watch::Receiver<bool>) -> Result<Beside, String> {
+    /// A door, open until the process ends, or another one has it.
+    pub fn door(door: Door, begin: Begin, mut leaves: watch::Receiver<bool>) -> Result<Beside, String> {
         let Door { kind, socket, router } = door;
         socket.set_nonblocking(true).map_err(|error| format!("{kind}: {error}"))?;
         Ok(Beside::new("door", move |ready| async move {
+            let Begin { mut signals, listens } = begin;
             handled(&mut signals).await;
             listening(kind, kind, &socket, false);
+            drop(listens);
             let served = match tokio::net::TcpListener::from_std(socket) {
                 Ok(socket) => {
                     ready.notify_ready();
-                    // Until the process ends: while traffic drains, the probes still have to say so.
-                    axum::serve(socket, router.into_make_service_with_connect_info::<SocketAddr>()).await
+                    // While traffic drains, the probes still have to say so.
+                    let left = async move { drop(leaves.wait_for(|left| *left).await) };
+                    let served = router.into_make_service_with_connect_info::<SocketAddr>();
+                    axum::serve(socket, served).with_graceful_shutdown(left).await
                 }
                 Err(error) => Err(error),
             };

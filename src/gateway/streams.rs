@@ -100,6 +100,16 @@ impl Streams {
         }
     }
 
+    /// Ends all of them: the gateway does. How many there were.
+    pub fn end_all(&self) -> usize {
+        let ended = self.open.count(|stream| !stream.ended.swap(true, Ordering::Relaxed));
+        self.lines.count(|line| {
+            line.cut();
+            true
+        });
+        ended
+    }
+
     /// The era of what is made live now.
     pub fn era(&self) -> u64 {
         self.drains.load(Ordering::Relaxed)

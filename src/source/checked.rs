@@ -1,6 +1,6 @@
 //! One reading of everything, without watching and without touching the state folder: what `flagway check` shows.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::kept::Kept;
@@ -20,6 +20,12 @@ pub struct Checked {
     pub sources: Vec<SourceStatus>,
     /// Of the configuration (warnings), of the documents and of what the configuration asks of the flags; ordered by place.
     pub problems: Vec<Problem>,
+}
+
+/// The state folder that the configuration at `path` names. `Err`: the configuration is wrong.
+pub fn state_dir(path: &Path) -> Result<Option<PathBuf>, Vec<Problem>> {
+    let seen = sight::read_settled(path, configuration::LIMIT);
+    configuration::parse(path, &seen).map(|config| config.state_dir)
 }
 
 /// Reads the configuration at `path` and every source once. `Err`: the configuration is wrong.

@@ -57,7 +57,7 @@ pub fn needs_restart(runs: &Config, new: &Config) -> Vec<&'static str> {
         ("access_log", log(runs) != log(new)),
         ("metrics", runs.metrics.max_series != new.metrics.max_series),
         ("threads", runs.threads != new.threads),
-        ("shutdown_grace", runs.shutdown_grace != new.shutdown_grace),
+        ("shutdown", runs.shutdown != new.shutdown),
     ];
     parts.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }

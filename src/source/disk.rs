@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
 use serde_json::json;
@@ -22,22 +22,23 @@ use crate::flag::{Definitions, Document, Entry, Format};
 /// References are put in when definitions are kept: they may be longer than the document they came from.
 const GROWTH: usize = 4;
 
-/// The folder, and its writing thread.
+/// The folder, and its writing thread. Dropped, it waits until all is written.
 #[derive(Debug)]
 pub struct Disk {
     folder: PathBuf,
     queue: Sender<(PathBuf, LastGood)>,
+    writing: Option<JoinHandle<()>>,
 }
 
 impl Disk {
     /// Starts the thread. Trouble with the folder is told when something is written.
     pub fn open(state_dir: &Path) -> Disk {
         let (queue, inbox) = channel();
-        thread::Builder::new()
+        let writing = thread::Builder::new()
             .name("last-good".to_owned())
             .spawn(move || run(&inbox))
             .expect("at its start a process can start a thread, or it can do nothing at all");
-        Disk { folder: state_dir.join("flags"), queue }
+        Disk { folder: state_dir.join("flags"), queue, writing: Some(writing) }
     }
 
     /// What was kept of a source, and when that was written. A file that is of no use counts as none, and is told.
@@ -80,6 +81,17 @@ impl Disk {
         let whole = std::path::absolute(file).unwrap_or_else(|_| file.clone());
         let hash = Sha256::digest(whole.as_os_str().as_encoded_bytes());
         self.folder.join(format!("{name}-{:02x}{:02x}{:02x}{:02x}.json", hash[0], hash[1], hash[2], hash[3]))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Nobody else sends: the thread ends behind what was sent.
+        self.queue = channel().0;
+        if let Some(writing) = self.writing.take() {
+            // One that panicked has written what it could.
+            let _ = writing.join();
+        }
     }
 }
 

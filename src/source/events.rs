@@ -2,10 +2,11 @@
 //!
 //! Who is too slow misses some and is told how many; nobody who tells ever waits.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,26 +56,41 @@ pub enum Event {
 
 /// The place where it is told.
 #[derive(Debug, Clone)]
-pub struct Events(broadcast::Sender<Event>);
+pub struct Events {
+    told: broadcast::Sender<Event>,
+    /// Turns true when nothing more will be told.
+    ended: Arc<watch::Sender<bool>>,
+}
 
 /// Events that a listener may be behind.
 const BEHIND: usize = 1024;
 
 impl Default for Events {
     fn default() -> Events {
-        Events(broadcast::Sender::new(BEHIND))
+        Events { told: broadcast::Sender::new(BEHIND), ended: Arc::default() }
     }
 }
 
 impl Events {
     /// Tells it; nobody may listen.
     pub fn tell(&self, event: Event) {
-        let _ = self.0.send(event);
+        let _ = self.told.send(event);
     }
 
     /// Listens from now on.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
-        self.0.subscribe()
+        self.told.subscribe()
+    }
+
+    /// Nothing more will be told: who listens may go.
+    pub fn end(&self) {
+        self.ended.send_replace(true);
+    }
+
+    /// Returns once nothing more will be told.
+    pub async fn ended(&self) {
+        // Its sender is ours.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -136,6 +136,9 @@ pub(super) enum Ask {
     Write(Box<Write>, oneshot::Sender<Result<Written, Refused>>),
     /// To write down that something was refused elsewhere.
     Refused(Box<Record>, OwnedSemaphorePermit),
+    /// To keep still: everything is on disk, and the state folder another's, when the first is told. It goes on when the second says so,
+    /// and ends when nobody can.
+    Rest(Sender<()>, Receiver<()>),
 }
 
 /// Refusals that may wait to be written down; whoever makes more of them has no claim on an audit.
@@ -160,6 +163,16 @@ impl Hand {
         if untold {
             tracing::warn!("a refused write is not in the audit: too many wait, or the gateway is stopping");
         }
+    }
+
+    /// Has the keeper keep still, with everything on disk and the state folder free for another process. Writes wait meanwhile. It blocks.
+    pub fn rest(&self) -> Resting {
+        let ((rests, resting), (wake, woken)) = (channel(), channel());
+        if self.asks.send(Ask::Rest(rests, woken)).is_ok() {
+            // Otherwise it has ended, which is as still.
+            let _ = resting.recv();
+        }
+        Resting { wake }
     }
 
     /// What stands now.
@@ -204,6 +217,20 @@ impl Hand {
     /// why. It parses whole documents: not for a thread that serves requests.
     pub fn diff(&self) -> Vec<SourceDiff> {
         self.standing.load().diff()
+    }
+}
+
+/// A keeper that keeps still. Dropped, it never goes on: writes are refused, who listens for events is told the end.
+#[must_use]
+pub struct Resting {
+    wake: Sender<()>,
+}
+
+impl Resting {
+    /// It goes on with what is on disk, and does the writes that waited.
+    pub fn goes_on(self) {
+        // It waits for nothing else.
+        let _ = self.wake.send(());
     }
 }
 

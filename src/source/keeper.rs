@@ -5,6 +5,7 @@
 //! over. So nothing is ever built of half of a change, and whoever is answered is answered by what is published.
 
 mod operating;
+mod resting;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::audit::Record;
 use super::book::Book;
+use super::claim::Claim;
 use super::disk::Disk;
 use super::events::{Event, Events, time};
 use super::hand::{Ask, Hand, REFUSALS};
@@ -50,6 +52,8 @@ pub struct Keeper {
     /// What operators did above it.
     book: Book,
     disk: Option<Disk>,
+    /// To the state folder.
+    claim: Option<Claim>,
     snapshot: Arc<Snapshot>,
     /// It was published, and nobody told of it yet.
     news: bool,
@@ -70,9 +74,18 @@ impl Keeper {
     /// Reads the configuration at `path` and every source once. `Err`: the configuration is wrong. Flags that cannot be read are not an
     /// error: last good ones from `state_dir` serve, or none.
     pub fn open(path: &Path) -> Result<(Keeper, Arc<Snapshot>), Vec<Problem>> {
+        Keeper::open_by(path, |_| Ok(None))
+    }
+
+    /// The same; `claim` takes the state folder for this process, before anything there is read.
+    pub fn open_by(
+        path: &Path,
+        claim: impl FnOnce(&Path) -> Result<Option<Claim>, Box<Problem>>,
+    ) -> Result<(Keeper, Arc<Snapshot>), Vec<Problem>> {
         let begun = Instant::now();
         let seen = sight::read_settled(path, configuration::LIMIT);
         let config = Arc::new(configuration::parse(path, &seen)?);
+        let claim = config.state_dir.as_deref().map(claim).transpose().map_err(|problem| vec![*problem])?;
         let disk = config.state_dir.as_deref().map(Disk::open);
         let sources = Kept::all(&config, configuration::folder(path), Vec::new(), disk.as_ref());
         let definitions = Arc::new(merge(sources.iter().map(Kept::said)));
@@ -100,6 +113,7 @@ impl Keeper {
             definitions,
             book,
             disk,
+            claim: claim.flatten(),
             snapshot,
             news: false,
             released: Vec::new(),
@@ -158,6 +172,7 @@ impl Keeper {
         loop {
             // A clock that is set is noticed at the next poll.
             match self.inbox.recv_timeout(self.until_expiry(SystemTime::now())) {
+                Ok(Ask::Rest(rests, woken)) if !self.rest(&rests, &woken, publish) => return,
                 Ok(ask) => self.hear(ask, looks, wake, publish),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -182,6 +197,8 @@ impl Keeper {
                 self.book.refused(*record);
                 drop(permit);
             }
+            // It was done when it came.
+            Ask::Rest(..) => {}
         }
     }
 

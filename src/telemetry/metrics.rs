@@ -2,7 +2,7 @@
 //!
 //! Labels never carry what a client sent. Those that come from definitions are bounded in number and length.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
@@ -57,6 +57,8 @@ pub struct Metrics {
     snapshot_info: IntGaugeVec,
     present_revision: Rare<Option<String>>,
     source_age: GaugeVec,
+    generation: IntGauge,
+    start_time: IntGauge,
     problems: IntGaugeVec,
 }
 
@@ -166,6 +168,16 @@ impl Metrics {
             ),
             present_revision: Rare::default(),
             source_age: registered(&registry, GaugeVec::new(source_age, &["source"])),
+            generation: gauge(
+                &registry,
+                "flagway_generation",
+                "Which process this is since the last start; each upgrade makes it one more.",
+            ),
+            start_time: gauge(
+                &registry,
+                "flagway_start_time_seconds",
+                "When this process started, in seconds since 1970.",
+            ),
             problems,
             registry,
         }
@@ -174,6 +186,13 @@ impl Metrics {
     /// What was refused before a route was looked for: by listener and why.
     pub fn refused(&self) -> IntCounterVec {
         self.refused.clone()
+    }
+
+    /// This process is the `generation`th since a start without one before it.
+    pub fn started(&self, generation: u64, at: SystemTime) {
+        self.generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.start_time.set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// Counts a reload.

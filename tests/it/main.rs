@@ -56,5 +56,6 @@ mod targetings;
 mod tls;
 mod tls_certificates;
 mod tls_clients;
+mod upgrade;
 mod upstreams;
 mod visitors;

@@ -1,6 +1,7 @@
 //! Decodes the file as a whole.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::context::{CONTEXT, context};
 use super::flags::{FLAGS, flags};
@@ -15,7 +16,7 @@ use super::shadow::{LIMITS, limits};
 use super::{Decoder, Elsewhere, Item};
 use crate::config::reference::{Object, Type, default, optional, required};
 use crate::config::tree::Node;
-use crate::config::{AccessLog, Config, LogTarget, MetricsLimits, Paths, RequestIds};
+use crate::config::{AccessLog, Config, LogTarget, MetricsLimits, Paths, RequestIds, Shutdown};
 
 /// The type of the whole file.
 pub static FILE: Type = Type::Object(&ROOT);
@@ -118,12 +119,20 @@ pub static METRICS: Object = Object {
 pub static SHUTDOWN: Object = Object {
     title: "Shutdown",
     doc: "How the gateway stops.",
-    keys: &[default(
-        "grace",
-        Type::Duration { zero: true },
-        "20s",
-        "How long requests in flight may take to finish.",
-    )],
+    keys: &[
+        default(
+            "grace",
+            Type::Duration { zero: true },
+            "20s",
+            "From the signal to the exit at most; sooner if nothing is left to do.",
+        ),
+        optional(
+            "delay",
+            Type::Duration { zero: true },
+            "Of that, how long connections are still accepted after readiness went off: as long as whoever sends traffic needs to notice; \
+             if absent, 1 s, or a tenth of a grace under 10 s.",
+        ),
+    ],
     rules: &[],
     later: &[],
 };
@@ -158,10 +167,7 @@ pub fn file(root: &Node, decoder: &mut Decoder<'_>, hash: String) -> Option<Conf
     let metrics = fields.get("metrics", decoder, metrics);
     let shadows = fields.get("shadows", decoder, limits);
     let threads = fields.get("threads", decoder, integer);
-    let shutdown_grace = fields.get("shutdown", decoder, |item, decoder| {
-        let mut fields = decoder.fields(item)?;
-        fields.get("grace", decoder, duration)
-    });
+    let shutdown = fields.get("shutdown", decoder, shutdown);
     // Routes are read even beside a broken injection, for their own problems.
     let assumed = injection.clone().unwrap_or_default();
     let around = Surroundings { names: &names, injection: &assumed, paths: paths.unwrap_or_default() };
@@ -200,7 +206,7 @@ pub fn file(root: &Node, decoder: &mut Decoder<'_>, hash: String) -> Option<Conf
         metrics: metrics?,
         shadows: shadows?,
         threads,
-        shutdown_grace: shutdown_grace?,
+        shutdown: shutdown?,
         hash,
         warnings: Vec::new(),
     })
@@ -224,4 +230,22 @@ fn metrics(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<MetricsLimits> 
     let mut fields = decoder.fields(item)?;
     let max_series = fields.get("max_series", decoder, integer);
     Some(MetricsLimits { max_series: max_series? })
+}
+
+/// The pause when none is named, which leaves nearly all of the grace.
+const DELAY: Duration = Duration::from_secs(1);
+
+fn shutdown(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Shutdown> {
+    let mut fields = decoder.fields(item)?;
+    let grace = fields.get("grace", decoder, duration);
+    let delay = fields.get("delay", decoder, |item, decoder| {
+        let delay = duration(item, decoder)?;
+        if grace.is_some_and(|grace| delay > grace) {
+            let problem = item.problem(format!("`{}` is longer than the whole grace", item.key));
+            decoder.report(problem.with_expected("less than `shutdown.grace`, which it is a part of"));
+        }
+        Some(delay)
+    });
+    let grace = grace?;
+    Some(Shutdown { grace, delay: delay.unwrap_or(DELAY.min(grace / 10)) })
 }

@@ -68,6 +68,7 @@ fn errors_of_values() {
     insta::assert_snapshot!("bad_endpoint", errors_with("[10.0.0.2:9001]", "[\"http://10.0.0.2:9001/\"]"));
     insta::assert_snapshot!("bad_duration", errors_after("shutdown: {grace: 20 parsecs}\n"));
     insta::assert_snapshot!("bad_duration_without_unit", errors_after("shutdown: {grace: 20}\n"));
+    insta::assert_snapshot!("delay_beyond_grace", errors_after("shutdown: {grace: 5s, delay: 6s}\n"));
     insta::assert_snapshot!("bad_size", errors_after("injection: {max_bytes: 4 cups}\n"));
     insta::assert_snapshot!("bad_network", errors_after("context: {trusted_proxies: [10.0.0.0/33]}\n"));
     insta::assert_snapshot!("bad_regex", errors_with("{path_prefix: /shop}", "{path_regex: '/(a|b'}"));

@@ -31,7 +31,7 @@ impl Caps {
     /// A place for a connection from there; none when all are taken.
     pub fn enter(self: &Arc<Caps>, from: IpAddr, limits: &ClientLimits) -> Option<Place> {
         let address = site(from);
-        let mut open = self.open();
+        let mut open = self.places();
         let here = open.by_address.get(&address).copied().unwrap_or(0);
         if open.all >= limits.connections || here >= limits.connections_per_address {
             return None;
@@ -42,7 +42,12 @@ impl Caps {
         Some(Place { caps: self.clone(), address })
     }
 
-    fn open(&self) -> MutexGuard<'_, Open> {
+    /// How many are open.
+    pub fn open(&self) -> usize {
+        self.places().all
+    }
+
+    fn places(&self) -> MutexGuard<'_, Open> {
         // Nobody panics half way through a count.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -50,7 +55,7 @@ impl Caps {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self.caps.open();
+        let mut open = self.caps.places();
         open.all = open.all.saturating_sub(1);
         if let Some(here) = open.by_address.get_mut(&self.address) {
             *here -= 1;
@@ -88,7 +93,7 @@ mod tests {
         let _here = enter("2001:db8::1").expect("there is a place");
         let _there = enter("2001:db8::2").expect("there is another");
         assert!(
-            enter("2001:db8::3").is_none() && caps.open().by_address.len() == 2,
+            enter("2001:db8::3").is_none() && caps.places().by_address.len() == 2,
             "one /64 is one address"
         );
     }

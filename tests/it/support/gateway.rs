@@ -12,7 +12,7 @@ use super::cli::{self, Ran};
 use super::client::{Client, Response};
 use super::lines::Lines;
 use super::prometheus::Metrics;
-use super::wait::{PATIENCE, eventually};
+use super::wait::{PATIENCE, eventually, within};
 
 /// A gateway that is about to start: its configuration and files.
 pub struct Setup {
@@ -94,7 +94,7 @@ impl Setup {
             .expect("the binary starts");
         let stdout = Lines::collect(child.stdout.take().expect("its stdout is ours"));
         let stderr = Lines::collect(child.stderr.take().expect("its stderr is ours"));
-        let gateway = Gateway { child, stdout, stderr, setup: Some(self) };
+        let gateway = Gateway { child, heirs: Vec::new(), stdout, stderr, setup: Some(self) };
         if gateway.setup.as_ref().is_some_and(|setup| setup.ready) {
             eventually("the gateway is ready", || gateway.probe("/readyz").status == 200);
         }
@@ -111,6 +111,8 @@ fn complete(config: &str) -> String {
 /// A running gateway; it is killed when dropped.
 pub struct Gateway {
     child: Child,
+    /// Processes that took its place; they have its stdout and stderr.
+    heirs: Vec<u32>,
     /// The access log.
     pub stdout: Lines,
     /// What it logs.
@@ -243,9 +245,7 @@ impl Gateway {
 
     /// `HUP`, `TERM`, `INT` or `USR1`.
     pub fn signal(&self, name: &str) {
-        let status =
-            std::process::Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
-        assert!(status.expect("kill runs").success());
+        signal(self.pid(), name);
     }
 
     /// Waits for the process to end by itself.
@@ -261,6 +261,37 @@ impl Gateway {
             assert!(Instant::now() < deadline, "the gateway did not end");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Puts a new process in its place and waits for the end of the one before; gives the new one's number.
+    #[track_caller]
+    pub fn upgrade(&mut self) -> u32 {
+        let process = self.begin_upgrade();
+        self.wait_for_former();
+        process
+    }
+
+    /// Puts a new process in its place; the one before may still be busy.
+    #[track_caller]
+    pub fn begin_upgrade(&mut self) -> u32 {
+        let ran = cli::flagway(self.path("").as_path(), &["upgrade"]).succeeded();
+        let process = ran.stdout.split(' ').nth(2).and_then(|word| word.parse().ok());
+        self.heirs.push(process.unwrap_or_else(|| panic!("no process is named: {}", ran.stdout)));
+        self.heirs[self.heirs.len() - 1]
+    }
+
+    /// Waits for the end of the process that was started first.
+    #[track_caller]
+    pub fn wait_for_former(&mut self) -> ExitStatus {
+        within(Duration::from_secs(30), "the process before has ended", || self.child.try_wait().unwrap())
+    }
+
+    /// Signals the process that took its place last, and waits until nobody writes any more.
+    pub fn stop_heir(&self, name: &str) {
+        let heir = self.heirs.last().expect("there was an upgrade");
+        signal(*heir, name);
+        self.stderr.wait_for_end(Duration::from_secs(30));
+        assert!(self.stderr.has_ended(), "the process {heir} did not end");
     }
 
     /// Stops it in good order; its folder can be started again.
@@ -280,6 +311,11 @@ impl Gateway {
     }
 }
 
+fn signal(process: u32, name: &str) {
+    let status = std::process::Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status();
+    assert!(status.expect("kill runs").success());
+}
+
 fn awaited(lines: &Lines, from: usize, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
     let parse = |line: &str| serde_json::from_str::<Value>(line).ok();
     lines
@@ -291,6 +327,14 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for heir in &self.heirs {
+            // It may have ended.
+            let kill = std::process::Command::new("kill")
+                .args(["-KILL", &heir.to_string()])
+                .stderr(Stdio::null())
+                .status();
+            let _ = kill;
+        }
         if std::thread::panicking() {
             self.stderr.wait_for_end(Duration::from_secs(1));
             eprintln!(

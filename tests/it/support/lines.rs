@@ -58,6 +58,11 @@ impl Lines {
         self.all().join("\n")
     }
 
+    /// Whether nobody can write any more.
+    pub fn has_ended(&self) -> bool {
+        self.shared.0.lock().unwrap().ended
+    }
+
     /// The first line at or behind `from` that `wanted` takes, awaited; none when it does not come in time, or can no longer come.
     pub fn find(&self, from: usize, limit: Duration, wanted: impl Fn(&str) -> bool) -> Option<String> {
         let deadline = Instant::now() + limit;
