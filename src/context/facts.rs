@@ -93,7 +93,7 @@ impl<'a> RequestFacts<'a> {
     /// and `X-Forwarded-Host` the first value counts.
     pub fn new(raw: RawRequest<'a>, context: &Context, paths: Paths) -> Result<RequestFacts<'a>, BadRequest> {
         let path = match paths {
-            // The one target that is no path; routes reach it by its exact text only.
+            // The one target that is no path; routes reach it by its exact text, or as everything.
             _ if raw.path == "*" && raw.method == Method::OPTIONS => Cow::Borrowed(raw.path),
             Paths::Normalised => path::normalise(raw.path)?,
             Paths::AsReceived => Cow::Borrowed(path::as_received(raw.path)?),

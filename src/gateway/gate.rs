@@ -138,7 +138,7 @@ impl ServerApp for Gate {
             if let Some(settings) = settings.take() {
                 settings.apply_to_session(&mut session);
             }
-            let last = limits.requests.is_some_and(|most| served >= most);
+            let last = head.closes || limits.requests.is_some_and(|most| served >= most);
             let ends = last || *shutdown.borrow() || self.admission.draining.load(Ordering::Relaxed);
             session.set_keepalive((!ends).then_some(limits.idle.as_secs().max(1)));
             session.set_pipelined_prefix(bytes);

@@ -17,7 +17,8 @@ pub fn rewritten<'a>(path: &'a str, matched: &PathPattern, rewrite: &Rewrite) ->
 
 /// Replaces a prefix that matched on a segment border; neither prefix ends with a slash.
 pub fn replace_prefix<'a>(path: &'a str, old: &str, new: &str) -> Cow<'a, str> {
-    let Some(rest) = path.strip_prefix(old) else { return Cow::Borrowed(path) };
+    // `*` is under the prefix of everything, and no part of a longer path.
+    let Some(rest) = path.strip_prefix(old).filter(|_| path != "*") else { return Cow::Borrowed(path) };
     match (new, rest) {
         ("", "") => Cow::Borrowed("/"),
         ("", rest) => Cow::Borrowed(rest),
@@ -48,6 +49,7 @@ mod tests {
             ("/api/", "/api", "/v2", "/v2/"),
             ("/api", "/api", "", "/"),
             ("/api/", "/api", "", "/"),
+            ("*", "", "/v2", "*"),
             ("/api/x/", "/api", "", "/x/"),
             ("/x", "", "/v2", "/v2/x"),
             ("/", "", "/v2", "/v2/"),

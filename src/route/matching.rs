@@ -22,12 +22,14 @@ pub(super) fn takes(pattern: &RouteMatch, facts: &RequestFacts<'_>) -> bool {
         && pattern.query.iter().all(|(name, wanted)| text(wanted, parameter(facts.query, name)))
 }
 
-/// Whether a path matches. `*`, the target of `OPTIONS *`, is under no prefix.
+/// Whether a path matches. `*`, the target of `OPTIONS *`, is under no prefix but that of everything.
 pub(super) fn path(pattern: &PathPattern, path: &str) -> bool {
     match pattern {
         PathPattern::Exact(exact) => **exact == *path,
         PathPattern::Prefix(prefix) => {
-            path.strip_prefix(&**prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            let under =
+                |rest: &str| rest.is_empty() || rest.starts_with('/') || rest == "*" && prefix.is_empty();
+            path.strip_prefix(&**prefix).is_some_and(under)
         }
         PathPattern::Regex(regex) => regex.is_match(path),
     }
@@ -59,7 +61,9 @@ mod tests {
             ("/a/*", "/A", false),
             ("/*", "/", true),
             ("/*", "/a/b", true),
-            ("/*", "*", false),
+            ("/*", "*", true),
+            ("/a/*", "*", false),
+            ("/a/*", "/a*", false),
             ("/a", "/a", true),
             ("/a", "/a/", false),
             ("*", "*", true),

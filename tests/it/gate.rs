@@ -6,21 +6,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Gateway, Shop, eventually, one_route};
+use crate::support::{self, Gateway, Shop, eventually, one_route, statuses};
 
-/// Everything that is answered until the gateway closes; `last` is said after `first` was.
+/// Everything that is answered until the gateway closes.
 fn say(gateway: &Gateway, text: impl AsRef<[u8]>) -> String {
-    let mut stream = TcpStream::connect(gateway.address("main")).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.write_all(text.as_ref()).unwrap();
-    let mut answers = Vec::new();
-    // A connection that is reset has said what it had to say.
-    let _ = stream.read_to_end(&mut answers);
-    String::from_utf8_lossy(&answers).into_owned()
-}
-
-fn statuses(answers: &str) -> Vec<&str> {
-    answers.split("HTTP/1.1 ").skip(1).filter_map(|answer| answer.get(..3)).collect()
+    support::say(gateway.address("main"), text)
 }
 
 fn gateway(shop: &Shop, limits: &str) -> Gateway {

@@ -22,7 +22,9 @@ pub struct Head {
     pub upgrade: bool,
     /// Whether the body comes only after a 100.
     pub expects: bool,
-    /// Field lines that are not shown to anybody, with their line ends; in order.
+    /// Whether no other request follows.
+    pub closes: bool,
+    /// What is not shown to anybody, in order: field lines with their line ends; of an absolute target, what is no path.
     left_out: SmallVec<[Range<usize>; 4]>,
 }
 
@@ -120,7 +122,7 @@ impl Head {
                     return Err(Underscore);
                 }
                 left_out.push(whole);
-            } else if ours(name) {
+            } else if ours(name) || leads_to_h2(name, value) {
                 left_out.push(whole);
             } else {
                 fields.take(name, value)?;
@@ -132,16 +134,19 @@ impl Head {
             (Some(host), _) if !authority::is_valid(host) => return Err(HostInvalid),
             _ => {}
         }
-        if let Form::Absolute(authority) = form
-            && fields.host.is_some_and(|host| !host.eq_ignore_ascii_case(authority))
-        {
-            return Err(HostMismatch);
+        if let (Form::Absolute(authority), Some(host)) = (form, fields.host) {
+            if !host.eq_ignore_ascii_case(&target[authority.clone()]) {
+                return Err(HostMismatch);
+            }
+            // The `Host` says it all: what reads on has one form of target less to understand.
+            left_out.insert_many(0, but_the_path(target, authority, start + method.len() + 1));
         }
         Ok(Head {
             length: bytes.len(),
             body,
             upgrade: version == Minor::One && fields.upgrade && body == Body::None,
             expects: version == Minor::One && fields.expects,
+            closes: fields.closes,
             left_out,
         })
     }
@@ -189,11 +194,20 @@ enum Minor {
     One,
 }
 
-enum Form<'b> {
+enum Form {
     /// `/path?query`, or `*`.
     Origin,
-    /// `http://authority/path`; its authority.
-    Absolute(&'b [u8]),
+    /// `http://authority/path`; where its authority is.
+    Absolute(Range<usize>),
+}
+
+/// Of an absolute target that begins `at`, all but path and query; where there is no path, one of the slashes is it.
+fn but_the_path(target: &[u8], authority: Range<usize>, at: usize) -> impl Iterator<Item = Range<usize>> {
+    let has_path = target.get(authority.end) == Some(&b'/');
+    let slash = authority.start - 1;
+    let first = at..at + if has_path { authority.end } else { slash };
+    let second = (!has_path).then(|| at + slash + 1..at + authority.end);
+    std::iter::once(first).chain(second)
 }
 
 fn request_line(line: &[u8]) -> Result<(&[u8], &[u8], Minor), Refusal> {
@@ -220,7 +234,7 @@ fn request_line(line: &[u8]) -> Result<(&[u8], &[u8], Minor), Refusal> {
     Ok((method, target, minor))
 }
 
-fn form<'b>(method: &[u8], target: &'b [u8]) -> Result<Form<'b>, Refusal> {
+fn form(method: &[u8], target: &[u8]) -> Result<Form, Refusal> {
     // A tunnel through the gateway is nobody's business.
     if method == b"CONNECT" {
         return Err(Connect);
@@ -239,9 +253,10 @@ fn form<'b>(method: &[u8], target: &'b [u8]) -> Result<Form<'b>, Refusal> {
     if !(target[..scheme].eq_ignore_ascii_case(b"http") || target[..scheme].eq_ignore_ascii_case(b"https")) {
         return Err(Target);
     }
-    let rest = &target[scheme + 3..];
-    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
-    if authority::is_valid(&rest[..end]) { Ok(Form::Absolute(&rest[..end])) } else { Err(Target) }
+    let begin = scheme + 3;
+    let rest = &target[begin..];
+    let end = begin + rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+    if authority::is_valid(&target[begin..end]) { Ok(Form::Absolute(begin..end)) } else { Err(Target) }
 }
 
 fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
@@ -259,6 +274,14 @@ fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     Ok((name, value.trim_ascii()))
 }
 
+/// Whether a field asks to go on in HTTP/2 on this connection: an upstream that does would be spoken to past every check. Whoever may be asked
+/// may also go on in HTTP/1.1 (RFC 9110, 7.8).
+fn leads_to_h2(name: &[u8], value: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"http2-settings")
+        || name.eq_ignore_ascii_case(b"upgrade")
+            && list(value).any(|token| token.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"h2")))
+}
+
 /// RFC 9110, 5.6.2.
 pub fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
@@ -274,6 +297,7 @@ struct Fields<'b> {
     nominates_upgrade: bool,
     upgrade: bool,
     expects: bool,
+    closes: bool,
 }
 
 impl<'b> Fields<'b> {
@@ -295,7 +319,11 @@ impl<'b> Fields<'b> {
         } else if is(b"upgrade") {
             self.asks_upgrade = true;
         } else if is(b"connection") {
-            self.nominates_upgrade |= list(value).any(|token| token.eq_ignore_ascii_case(b"upgrade"));
+            // Pingora looks at the first of several lines only.
+            for token in list(value) {
+                self.nominates_upgrade |= token.eq_ignore_ascii_case(b"upgrade");
+                self.closes |= token.eq_ignore_ascii_case(b"close");
+            }
         } else if is(b"expect") {
             if !value.eq_ignore_ascii_case(b"100-continue") {
                 return Err(Expectation);

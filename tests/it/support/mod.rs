@@ -2,6 +2,7 @@
 //!
 //! It asserts nothing of its own and sleeps for no fixed time: whatever is awaited is polled under a deadline.
 
+mod bare;
 mod cli;
 mod client;
 mod curl;
@@ -22,7 +23,9 @@ mod streaming;
 mod tls;
 mod upstream;
 mod wait;
+mod wire;
 
+pub use bare::bare;
 pub use cli::{Ran, command, flagway};
 pub use client::{Client, Response};
 pub use curl::{Curl, words};
@@ -42,6 +45,7 @@ pub use streaming::{EchoUpstream, LongUpstream, Stay};
 pub use tls::{Authority, Issued};
 pub use upstream::{Answer, Upstream};
 pub use wait::{eventually, within};
+pub use wire::{say, say_for, statuses};
 
 /// An address of this machine where nothing listens: connecting is refused at once.
 pub const DEAD: &str = "127.0.0.1:1";

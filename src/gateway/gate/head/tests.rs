@@ -176,6 +176,52 @@ fn what_only_the_gateway_may_say_is_left_out_whole() {
 }
 
 #[test]
+fn an_absolute_target_is_shown_as_its_path() {
+    for (target, path) in [
+        ("http://a.test/x?y", "/x?y"),
+        ("HTTPS://A.test/", "/"),
+        ("http://a.test", "/"),
+        ("http://a.test?x", "/?x"),
+        ("/http://b/", "/http://b/"),
+    ] {
+        let with = |target: &str| format!("GET {target} HTTP/1.1\r\nX_A: 1\r\nHost: a.test\r\n\r\n");
+        let expected = with(path).replace("X_A: 1\r\n", "");
+        assert_eq!(shown(&with(target), &limits()), expected, "{target}");
+        assert_eq!(shown(&format!("\r\n{}", with(target)), &limits()), expected, "{target}");
+    }
+    // Its authority is all that HTTP/1.0 has of a host.
+    let old = "GET http://a.test/ HTTP/1.0\r\n\r\n";
+    assert_eq!(shown(old, &limits()), old);
+}
+
+#[test]
+fn nobody_is_led_to_http_2_on_a_connection_of_http_1() {
+    let lead = "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n";
+    assert_eq!(
+        shown(&get(&format!("{lead}Connection: upgrade\r\n")), &limits()),
+        get("Connection: upgrade\r\n")
+    );
+    for (upgrade, asked) in
+        [("websocket", true), ("h2c", false), ("websocket, H2C", false), ("h2", false), ("x-h2", true)]
+    {
+        let text = get(&format!("Upgrade: {upgrade}\r\nConnection: Upgrade\r\n"));
+        assert_eq!(read(&text).map(|head| head.upgrade), Ok(asked), "{upgrade}");
+    }
+}
+
+#[test]
+fn the_last_request_of_a_connection_says_so_in_any_line() {
+    for (fields, closes) in [
+        ("", false),
+        ("Connection: close\r\n", true),
+        ("Connection: x-a\r\nConnection: keep-alive, Close\r\n", true),
+        ("Connection: closed\r\n", false),
+    ] {
+        assert_eq!(read(&get(fields)).map(|head| head.closes), Ok(closes), "{fields}");
+    }
+}
+
+#[test]
 fn a_field_that_is_left_out_frames_nothing() {
     let text = "POST / HTTP/1.1\r\nHost: a\r\nContent_Length: 5\r\nTransfer_Encoding: chunked\r\n\r\n";
     assert_eq!(read(text).map(|head| head.body), Ok(Body::None));
