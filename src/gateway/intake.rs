@@ -47,7 +47,10 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
         return Verdict::Answer(Answer::words(StatusCode::BAD_REQUEST, "no host"));
     }
     if secured.is_some_and(|secured| is_misdirected(head, secured)) {
-        return Verdict::Answer(Answer::words(StatusCode::MISDIRECTED_REQUEST, "another name than the connection's"));
+        return Verdict::Answer(Answer::words(
+            StatusCode::MISDIRECTED_REQUEST,
+            "another name than the connection's",
+        ));
     }
     let secured = secured.map(|secured| &**secured);
     let Ok(facts) = facts(head, config, peer, secured, listener) else {
@@ -211,7 +214,7 @@ fn to_https(facts: &RequestFacts<'_>, port: u16) -> Answer {
     let location = (!facts.host.is_empty()).then(|| redirect::to_https(asked, port)).flatten();
     match location {
         Some(location) => Answer::redirect(StatusCode::PERMANENT_REDIRECT, location),
-        None => Answer::text(StatusCode::BAD_REQUEST, "no host\n"),
+        None => Answer::words(StatusCode::BAD_REQUEST, "no host"),
     }
 }
 
