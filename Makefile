@@ -6,8 +6,8 @@ ARGS ?=
 
 # command=package: Debian's name for what brings the command. Pingora's zlib-ng is built by cmake, ring and zstd by cc.
 RUN_NEEDS = cmake=cmake cc=gcc,libc6-dev
-# The tests send signals, and apply what `flags diff` prints.
-TEST_NEEDS = $(RUN_NEEDS) kill=procps patch=patch
+# The tests send signals, apply what `flags diff` prints, and speak TLS with clients that are not ours.
+TEST_NEEDS = $(RUN_NEEDS) kill=procps patch=patch curl=curl openssl=openssl
 # Versions that build with the Rust of Cargo.toml; newer ones that are there already serve as well.
 NEXTEST = cargo-nextest@0.9.143
 DENY = cargo-deny@0.20.2
@@ -35,8 +35,11 @@ test: setup-test ## Run every test
 CASES ?= 100000
 
 .PHONY: conformance
-conformance: setup-test ## Compare our answers with those of flagd's other engines over 100,000 cases; print agreement by cause
+conformance: setup-test ## Compare our answers with those of flagd's other engines over 100,000 cases; let testssl.sh look at TLS
 	CASES=$(CASES) $(CARGO) test --locked --test conformance -- --nocapture
+	@.ci/setup testssl=testssl.sh openssl=openssl
+	$(CARGO) build --locked --bin flagway
+	.ci/testssl $${CARGO_TARGET_DIR:-target}/debug/flagway
 
 .PHONY: lint
 lint: setup-lint ## Check format, clippy and rustdoc; a warning is an error

@@ -355,6 +355,7 @@ mod tests {
         let facts = facts(&headers);
         let (readers, _) = Readers::compile(&[], &config());
         let context = RequestContext::new(&facts, &readers, Some("k"), "r", 7);
+        assert_eq!(context.computed("tls.sni"), Value::Null, "in the clear");
         assert_eq!(context.computed("targetingKey"), Value::Text("k".into()));
         assert_eq!(context.computed("$flagd.timestamp"), Value::Number(7_i64.into()));
         for path in ["", "header", "header.a.b", "nobody"] {

@@ -87,3 +87,38 @@ impl Fact {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fact_is_told_by_the_handshake_alone() {
+        let client = Identity { subject: "CN=ann".into(), san: vec!["a.test".into(), "b.test".into()] };
+        let secured =
+            Secured { version: "1.3", sni: Some("shop.test".into()), client: Some(client), asked: true };
+        let text = |text: &'static str| Value::Text(text.into());
+        let table = [
+            ("tls.version", text("1.3")),
+            ("tls.sni", text("shop.test")),
+            ("tls.client.subject", text("CN=ann")),
+            ("tls.client.san", Value::List(vec![text("a.test"), text("b.test")])),
+        ];
+        let nobody = Secured { version: "1.2", ..Secured::default() };
+        for (path, value) in table {
+            let fact = Fact::of(path).unwrap();
+            assert_eq!(fact.read(Some(&secured)), value, "{path}");
+            assert_eq!(fact.read(None), Value::Null, "{path}");
+            assert_eq!(fact.read(Some(&nobody)) == Value::Null, path != "tls.version", "{path}");
+        }
+        for path in ["tls", "tls.client", "tls.client.san.0", "tls.", "TLS.sni"] {
+            assert_eq!(Fact::of(path), None, "{path}");
+        }
+        let whole = json!({
+            "version": "1.3", "sni": "shop.test",
+            "client": {"subject": "CN=ann", "san": ["a.test", "b.test"]},
+        });
+        assert_eq!(secured.whole(), whole);
+        assert_eq!(nobody.whole(), json!({"version": "1.2"}));
+    }
+}

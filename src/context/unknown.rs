@@ -1,5 +1,6 @@
 //! What an operator is told of an attribute path that nothing provides.
 
+use super::Fact;
 use super::reader::{PREFIXES, Reader, SINGLE};
 use crate::config::context::Context;
 use crate::config::suggest;
@@ -45,8 +46,8 @@ fn fix(path: &str, mapped: &[&str]) -> String {
 
 /// The known path that a typing error turned into this one.
 fn nearest(path: &str, mapped: &[&str]) -> Option<String> {
-    let whole =
-        suggest(path, mapped.iter().chain(&SINGLE).chain(&["targetingKey"]).copied()).map(str::to_owned);
+    let known = mapped.iter().chain(&SINGLE).chain(&["targetingKey"]).copied();
+    let whole = suggest(path, known.chain(Fact::ALL.map(|(path, _)| path))).map(str::to_owned);
     whole.or_else(|| {
         let (source, name) = path.split_once('.')?;
         let meant = format!("{}.{name}", suggest(source, PREFIXES.into_iter())?);
@@ -77,6 +78,7 @@ mod tests {
             ("targeting_key", "did you mean `targetingKey`?"),
             ("userAgent", "did you mean `user_agent`?"),
             ("headers.x-a", "did you mean `header.x-a`?"),
+            ("tls.client.sans", "did you mean `tls.client.san`?"),
             ("header", "read one of its members: `header.<name>`"),
             (
                 "cookie.connect.sid",

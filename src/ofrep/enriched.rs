@@ -14,7 +14,7 @@ use crate::context::RequestContext;
 use crate::flag::{Context, Slot, Value};
 
 /// Built-in attributes that are the same for a page and for what it asks.
-const EDGE: [&str; 6] = ["scheme", "host", "client_ip", "user_agent", "header", "cookie"];
+const EDGE: [&str; 7] = ["scheme", "host", "client_ip", "user_agent", "header", "cookie", "tls"];
 
 /// Who answers which path, worked out when a snapshot is built.
 #[derive(Debug)]

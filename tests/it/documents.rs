@@ -9,7 +9,7 @@ use flagway::compare::{Dropped, Failed, Kind, Uncompared};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Client, Gateway, Recorded, Setup, Upstream, command, eventually, flagway, words,
+    Answer, Authority, Client, Recorded, Setup, Upstream, command, eventually, flagway, words,
 };
 
 fn document(name: &str) -> String {
@@ -367,7 +367,8 @@ fn the_guide_lists_the_metrics_that_there_are() {
     let (stable, v2) = (Upstream::start("stable"), Upstream::start("v2"));
     // One flag that is evaluated, one that goes over its limit, one that is missing, and copies: one is dropped, one is compared.
     let config = format!(
-        "flags: {{sources: [{{file: flags.json}}], limits: {{steps: 100}}}}
+        "listeners: [{{name: main, bind: '127.0.0.1:0'}}, {{name: safe, bind: '127.0.0.1:0', tls: {{certificates: [{{cert: s.pem, key: s.key}}]}}}}]
+flags: {{sources: [{{file: flags.json}}], limits: {{steps: 100}}}}
 services: {{shop: {{default: stable, versions: {{stable: {{endpoints: ['{}']}}, v2: {{endpoints: ['{}']}}}}}}}}
 routes: [{{name: all, match: {{path_prefix: /}}, service: shop, version: {{flag: missing}}, inject: [w, l], shadows: [{{flag: s}}]}}]
 ",
@@ -376,15 +377,21 @@ routes: [{{name: all, match: {{path_prefix: /}}, service: shop, version: {{flag:
     let flag = |value: &str| json!({"state": "ENABLED", "variants": {"it": value}, "defaultVariant": "it"});
     let mut long = flag("on");
     long["targeting"] = json!({"some": [vec![1; 200], false]});
-    let gateway = Gateway::start(&config, json!({"w": flag("on"), "s": flag("v2"), "l": long}));
+    let issued = Authority::new().issue(&["shop.test"]);
+    let setup = Setup::new(&config).flags(json!({"w": flag("on"), "s": flag("v2"), "l": long}));
+    let gateway = setup.file("s.pem", &issued.cert).file("s.key", &issued.key).start();
     assert_eq!(gateway.get("/").text(), "stable");
+    assert!(Client::new(gateway.address("safe")).get("/").try_send().is_err(), "no TLS");
     assert_eq!(gateway.client().post("/", "").send().text(), "stable");
     let asked = Client::new(gateway.admin()).post("/ofrep/v1/evaluate/flags", "{}").host("localhost").send();
     assert_eq!(asked.status, 200);
     assert_eq!(gateway.client().get("/").header("content-length", "x").send().status, 400);
-    for metric in
-        ["flagway_requests_total", "flagway_shadow_dropped_total", "flagway_shadow_comparisons_total"]
-    {
+    for metric in [
+        "flagway_requests_total",
+        "flagway_shadow_dropped_total",
+        "flagway_shadow_comparisons_total",
+        "flagway_handshakes_failed_total",
+    ] {
         eventually(metric, || gateway.metrics().series(metric, &[]) > 0);
     }
     let text = gateway.probe("/metrics").text();

@@ -282,7 +282,7 @@ fn attribute(key: &Item<'_>, item: &Item<'_>, decoder: &mut Decoder<'_>) -> Opti
     if let Some(name) = &name {
         let built_in = BUILT_IN.contains(&&**name);
         let prefixed =
-            ["header.", "cookie.", "query.", "$flagd"].iter().any(|prefix| name.starts_with(prefix));
+            ["header.", "cookie.", "query.", "tls.", "$flagd"].iter().any(|prefix| name.starts_with(prefix));
         if built_in || prefixed {
             let problem = key.problem(format!("`{name}` is a built-in attribute"));
             decoder.report(problem.with_expected("a name of its own").with_fix("choose another name"));
@@ -311,7 +311,7 @@ fn attribute(key: &Item<'_>, item: &Item<'_>, decoder: &mut Decoder<'_>) -> Opti
 }
 
 /// Attributes that every request has.
-const BUILT_IN: [&str; 12] = [
+const BUILT_IN: [&str; 13] = [
     "targetingKey",
     "method",
     "scheme",
@@ -324,4 +324,5 @@ const BUILT_IN: [&str; 12] = [
     "user_agent",
     "route",
     "listener",
+    "tls",
 ];

@@ -37,6 +37,9 @@ struct Kept<T> {
     wrong: Option<Wrong>,
 }
 
+/// How it is made of them.
+type Read<T> = fn(&[(PathBuf, Seen)]) -> Result<T, String>;
+
 /// Why what the files say now cannot be used.
 #[derive(Debug)]
 struct Wrong {
@@ -211,7 +214,7 @@ fn kept(
 }
 
 impl<T> Kept<T> {
-    fn read(paths: &[&PathBuf], read: fn(&[(PathBuf, Seen)]) -> Result<T, String>) -> Kept<T> {
+    fn read(paths: &[&PathBuf], read: Read<T>) -> Kept<T> {
         let files = paths.iter().map(|path| ((*path).clone(), files::read(path))).collect();
         let mut kept = Kept { files, good: None, wrong: None };
         kept.refresh(read, true);
@@ -223,11 +226,7 @@ impl<T> Kept<T> {
     }
 
     /// Whether any of its files has changed.
-    fn take(
-        &mut self,
-        changed: &[(PathBuf, Seen)],
-        read: fn(&[(PathBuf, Seen)]) -> Result<T, String>,
-    ) -> bool {
+    fn take(&mut self, changed: &[(PathBuf, Seen)], read: Read<T>) -> bool {
         let mut news = false;
         for (path, seen) in &mut self.files {
             // The newest stands last.
@@ -242,7 +241,7 @@ impl<T> Kept<T> {
         news
     }
 
-    fn refresh(&mut self, read: fn(&[(PathBuf, Seen)]) -> Result<T, String>, now: bool) {
+    fn refresh(&mut self, read: Read<T>, now: bool) {
         match read(&self.files) {
             Ok(good) => (self.good, self.wrong) = (Some(good), None),
             Err(why) => {

@@ -86,6 +86,8 @@ fn present(oldest: TlsVersion, clients: Option<&Clients>, names: &Arc<ByName>) -
         }
     };
     let mut config = builder.with_cert_resolver(names.clone());
+    // All that are spoken are good; ours begin with what hardware does.
+    config.ignore_client_order = true;
     config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
     // A ticket is kept by the client: a table of sessions here would need a bound.
     config.session_storage = Arc::new(NoServerSessionStorage {});
