@@ -100,7 +100,12 @@ async fn explain(
         ))
     })?;
     let live = api.live.load_full();
-    Ok(Json(explain::explain(&live.snapshot, &asked, unix(), rand::random()).map_err(Error::bad)?))
+    let mut told = explain::explain(&live.snapshot, &asked, unix(), rand::random()).map_err(Error::bad)?;
+    let decided = told.service.as_deref().zip(told.version.as_deref());
+    if let Some(serves) = decided.and_then(|(service, version)| live.in_place_of(service, version)) {
+        told.hold_out(&serves.name);
+    }
+    Ok(Json(told))
 }
 
 #[cfg(test)]
