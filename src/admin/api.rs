@@ -102,7 +102,12 @@ async fn explain(
     let live = api.live.load_full();
     let verifier = live.keyring.verifier();
     let told = explain::explain(&live.snapshot, verifier.as_deref(), &asked, unix(), rand::random());
-    Ok(Json(told.map_err(Error::bad)?))
+    let mut told = told.map_err(Error::bad)?;
+    let decided = told.service.as_deref().zip(told.version.as_deref());
+    if let Some(serves) = decided.and_then(|(service, version)| live.in_place_of(service, version)) {
+        told.hold_out(&serves.name);
+    }
+    Ok(Json(told))
 }
 
 #[cfg(test)]

@@ -43,6 +43,9 @@ pub struct Explanation {
     pub service: Option<String>,
     /// The version that serves.
     pub version: Option<String>,
+    /// The version that serves in its place, while it is held out, as it fails; only a gateway that runs knows.
+    #[serde(default)]
+    pub held_out: Option<String>,
     /// Flag trouble that led to the default version: the label `why` of `flagway_fallbacks_total`.
     pub trouble: Option<String>,
     /// None: no flag of the route reads the targeting key.
@@ -151,6 +154,7 @@ pub fn explain(
         route: None,
         service: None,
         version: None,
+        held_out: None,
         trouble: None,
         targeting_key: None,
         flags: Vec::new(),
@@ -171,6 +175,14 @@ pub fn explain(
         }
     }
     Ok(explanation)
+}
+
+impl Explanation {
+    /// Its version is held out now: another one serves.
+    pub fn hold_out(&mut self, serves: &str) {
+        self.why.push_str(&words::held_out(serves));
+        self.held_out = Some(serves.to_owned());
+    }
 }
 
 /// A decision and all it was made of.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::shadows::Shadows;
 use super::view::{ProblemView, SourceView, sources};
 use crate::gateway::Live;
+use crate::gateway::protection::Standing;
 use crate::overlay::Entry;
 use crate::source::{Hand, Status};
 use crate::telemetry::Evaluations;
@@ -34,6 +35,23 @@ pub struct StatusView {
     pub evaluations: Vec<Evaluations>,
     /// In the order of routes.
     pub shadows: Vec<ShadowLine>,
+    /// In the order configured.
+    pub versions: Vec<VersionLine>,
+}
+
+/// How a version stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VersionLine {
+    /// Whose it is.
+    pub service: String,
+    /// Its name.
+    pub version: String,
+    /// Its requests go to the default version, as it fails.
+    pub held_out: bool,
+    /// Live ones.
+    pub requests: usize,
+    /// Of them, those without an answer.
+    pub unanswered: usize,
 }
 
 /// A shadow in a line.
@@ -82,6 +100,20 @@ impl StatusView {
                     differing: shadow.differing,
                 })
                 .collect(),
+            versions: live.protection.standings().map(VersionLine::from).collect(),
+        }
+    }
+}
+
+impl From<Standing> for VersionLine {
+    fn from(standing: Standing) -> VersionLine {
+        let Standing { service, version, held_out, requests, unanswered } = standing;
+        VersionLine {
+            service: service.to_string(),
+            version: version.to_string(),
+            held_out,
+            requests,
+            unanswered,
         }
     }
 }

@@ -108,6 +108,9 @@ pub struct Status {
     /// What is known of shadows.
     #[serde(default)]
     pub shadows: Vec<Shadow>,
+    /// How versions stand.
+    #[serde(default)]
+    pub versions: Vec<Version>,
 }
 
 /// A source and how it is doing.
@@ -144,6 +147,18 @@ pub struct Shadow {
     pub version: String,
     /// One sentence.
     pub verdict: String,
+}
+
+/// How a version stands.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Version {
+    /// Whose it is.
+    pub service: String,
+    /// Its name.
+    pub version: String,
+    /// The default version serves in its place, as it fails.
+    #[serde(default)]
+    pub held_out: bool,
 }
 
 /// What a `split` event says: by flag and variant, how often in its second.

@@ -16,7 +16,7 @@ use super::streams::Streams;
 use super::tls::Certificates;
 use super::upstream::Upstreams;
 use crate::config::Problem;
-use crate::config::service::{ServiceId, VersionId};
+use crate::config::service::{ServiceId, Version, VersionId};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Handles, Metrics};
 
@@ -109,6 +109,15 @@ impl Live {
     /// Counts the open streams of a version.
     pub fn open_streams(&self, service: ServiceId, version: VersionId) -> &IntGauge {
         &self.open_streams[service.0][version.0]
+    }
+
+    /// The version that serves in place of another, while that one is held out.
+    pub fn in_place_of(&self, service: &str, version: &str) -> Option<&Version> {
+        let services = &self.snapshot.config.services;
+        let id = services.iter().position(|known| *known.name == *service)?;
+        let service = &services[id];
+        let standing = self.protection.of(ServiceId(id), service.find(version)?).standing();
+        standing.held_out.then(|| &service.versions[service.default.0])
     }
 
     /// What is wrong with what is live: names that lead nowhere, files that upstreams need and cannot use, certificates, keys of tokens.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
@@ -79,7 +79,8 @@ impl ProxyHttp for Proxy {
 
     async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
         exchange.upstream_begins();
-        let waits = !session.as_mut().is_body_done();
+        let buffered = exchange.live.snapshot.config.limits.buffered_body;
+        let waits = !session.as_mut().is_body_done() && !is_awaited(session, buffered);
         exchange.next_peer(waits).map_err(|status| Error::new_up(ErrorType::HTTPStatus(status.as_u16())))
     }
 
@@ -308,17 +309,27 @@ const SOON: HeaderValue = HeaderValue::from_static("1");
 /// A failure of an upstream, as the request is now.
 fn failure(session: &Session, why: &'static str, stale: bool) -> Failure {
     let head = session.req_header();
-    let length =
-        head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     Failure {
         why,
         stale,
         idempotent: head.method.is_idempotent(),
         // A body that is too long is so from its begin on, not only once too much of it has come.
         spent: session.as_ref().retry_buffer_truncated()
-            || length.is_some_and(|length| length > REPLAYED)
+            || length(head).is_some_and(|length| length > REPLAYED)
             || is_begun(session),
     }
+}
+
+/// Whether the gate has awaited the body, as it does with small ones.
+fn is_awaited(session: &Session, buffered: u64) -> bool {
+    let head = session.req_header();
+    session.as_downstream().as_http1().is_some()
+        && !head.headers.contains_key(EXPECT)
+        && length(head).is_some_and(|length| length <= buffered)
+}
+
+fn length(head: &RequestHeader) -> Option<u64> {
+    head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Whether an answer has begun to go to the client. Behind a 101 comes no answer: what is written there, the client takes for the other

@@ -64,6 +64,11 @@ pub fn keyless_refused(told: &Explanation) -> String {
     )
 }
 
+/// What is added where the version fails so often that it is asked nothing.
+pub fn held_out(serves: &str) -> String {
+    format!("; but it is held out now, as it fails: the default version `{serves}` serves")
+}
+
 /// A version gets a copy.
 pub fn copied(service: &str, version: &str, flag: &ExplainedFlag, decided: &Shadowed) -> String {
     let variant = flag.variant.as_deref().unwrap_or_default();

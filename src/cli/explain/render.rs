@@ -14,7 +14,7 @@ pub fn render(told: &Explanation) -> String {
 }
 
 fn write(told: &Explanation, out: &mut String) -> std::fmt::Result {
-    let style = match (&told.trouble, told.status) {
+    let style = match (told.trouble.as_ref().or(told.held_out.as_ref()), told.status) {
         (Some(_), _) => WARN,
         (None, Some(400..)) => BAD,
         _ => GOOD,

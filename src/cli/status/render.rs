@@ -36,6 +36,14 @@ fn write(status: &Status, split: &Split, of: &str, now: i64, out: &mut String) -
     });
     writeln!(out, "revision {}{}", paint(STRONG, plain(&status.revision)), since.unwrap_or_default())?;
     write_problems(&status.problems, out)?;
+    let held_out: Vec<_> = status.versions.iter().filter(|version| version.held_out).collect();
+    if !held_out.is_empty() {
+        heading(out, "held out", "")?;
+    }
+    for version in held_out {
+        let line = format!("{}/{} fails: the default version serves", version.service, version.version);
+        item(out, &paint(BAD, "!"), &line)?;
+    }
     if !status.overlay.is_empty() {
         let lost = if status.durable == Some(false) { "gone after a restart: no `state_dir`" } else { "" };
         heading(out, "by hand", lost)?;
