@@ -26,6 +26,7 @@ mod hand_door;
 mod hand_events;
 mod hand_sources_down;
 mod injection;
+mod life_under_load;
 mod lifecycle;
 mod ofrep;
 mod ofrep_clients;

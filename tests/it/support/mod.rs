@@ -13,6 +13,7 @@ mod hunt;
 mod lines;
 mod message;
 mod operator;
+mod process;
 mod prometheus;
 mod proof;
 mod raw;
