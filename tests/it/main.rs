@@ -34,6 +34,7 @@ mod hand_sources_down;
 mod http1_cases;
 mod injection;
 mod jwt;
+mod life_under_load;
 mod lifecycle;
 mod ofrep;
 mod ofrep_clients;

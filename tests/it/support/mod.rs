@@ -14,6 +14,7 @@ mod hunt;
 mod lines;
 mod message;
 mod operator;
+mod process;
 mod prometheus;
 mod proof;
 mod raw;
