@@ -15,6 +15,7 @@ mod exchange;
 mod fields;
 mod forwarded;
 pub mod gate;
+pub mod h2;
 mod inbound;
 mod intake;
 pub mod live;

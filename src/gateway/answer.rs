@@ -40,6 +40,7 @@ impl Answer {
                 StatusCode::BAD_GATEWAY => "the upstream failed\n",
                 StatusCode::SERVICE_UNAVAILABLE => "no upstream is available\n",
                 StatusCode::GATEWAY_TIMEOUT => "the upstream took too long\n",
+                status if status.is_client_error() => "the request was refused\n",
                 _ => "the gateway failed\n",
             },
         )

@@ -118,7 +118,8 @@ impl Exchange {
         let peer = attempts.next(|version, tried| live.upstreams.pool(service, version).pick(tried, stream));
         let mut peer = peer.ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
         let total = live.upstreams.pool(service, attempts.version).timeouts().total;
-        self.deadline = total.map(|total| self.started + total);
+        let all = live.snapshot.config.limits.request_time.filter(|_| !self.upgrade);
+        self.deadline = total.into_iter().chain(all).min().map(|total| self.started + total);
         match self.left() {
             Some(Duration::ZERO) => return Err(StatusCode::GATEWAY_TIMEOUT),
             Some(left) => limit(&mut peer, left),

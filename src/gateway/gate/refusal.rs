@@ -65,6 +65,16 @@ pub enum Refusal {
     BodyTime,
     /// Too many connections.
     Connections,
+    /// The answer was not over in time.
+    RequestTime,
+    /// A request in HTTP/2 that Pingora takes for malformed.
+    Malformed,
+    /// `:scheme` is not that of a web page.
+    Scheme,
+    /// Too many frames that carry nothing.
+    ControlFrames,
+    /// Too many requests that were given up.
+    Resets,
 }
 
 impl Refusal {
@@ -79,7 +89,7 @@ impl Refusal {
             }
             Refusal::Coding => StatusCode::NOT_IMPLEMENTED,
             Refusal::Expectation => StatusCode::EXPECTATION_FAILED,
-            Refusal::HeadTime | Refusal::BodyTime => StatusCode::REQUEST_TIMEOUT,
+            Refusal::HeadTime | Refusal::BodyTime | Refusal::RequestTime => StatusCode::REQUEST_TIMEOUT,
             Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Connections => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -119,6 +129,11 @@ impl Refusal {
             Refusal::BodyTooLarge => "body_too_large",
             Refusal::BodyTime => "body_time",
             Refusal::Connections => "connections",
+            Refusal::RequestTime => "request_time",
+            Refusal::Malformed => "malformed",
+            Refusal::Scheme => "scheme",
+            Refusal::ControlFrames => "control_frames",
+            Refusal::Resets => "resets",
         }
     }
 }
