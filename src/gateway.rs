@@ -17,6 +17,7 @@ mod fields;
 mod form;
 mod forwarded;
 pub mod gate;
+pub mod h2;
 mod inbound;
 mod intake;
 pub mod keyring;

@@ -23,7 +23,7 @@ pub struct ClientLimits {
     pub handshake_time: Duration,
     /// Between two requests; default 60 s.
     pub idle: Duration,
-    /// Between two pieces of a body; default 30 s.
+    /// Between two pieces of a body, of a request or of an answer that its client does not take; default 30 s.
     pub body_idle: Duration,
     /// Bytes a second of a body, on the average since it began; 0: any. Default 500.
     pub body_rate: u64,
@@ -33,6 +33,29 @@ pub struct ClientLimits {
     pub connections: usize,
     /// Open at once from one address, for IPv6 from one /64; default 1,000.
     pub connections_per_address: usize,
+    /// From a request's head to the end of its answer; none: any time. Tunnels are not bound by it.
+    pub request_time: Option<Duration>,
+    /// Of a connection in HTTP/2.
+    pub h2: H2Limits,
+}
+
+/// Bounds on a connection in HTTP/2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct H2Limits {
+    /// Requests at once; default 100.
+    pub streams: u32,
+    /// Bytes of a request's fields as HTTP/2 counts them, with 32 more for each (RFC 9113, 6.5.2); default 64 KiB.
+    pub header_list: u32,
+    /// Requests that are given up within 30 s, where they are more than half; and, in all, those that break the protocol. Default 200.
+    pub resets: u64,
+    /// Frames within 30 s that carry nothing of a request, beside one for each KiB of bodies; default 2,000.
+    pub control_frames: u64,
+}
+
+impl H2Limits {
+    /// Where nothing is configured.
+    pub const DEFAULT: H2Limits =
+        H2Limits { streams: 100, header_list: 64 << 10, resets: 200, control_frames: 2_000 };
 }
 
 /// What becomes of a field with `_` in its name: `x_user` and `X-User` are one variable to CGI and its heirs.
@@ -64,6 +87,8 @@ impl Default for ClientLimits {
             requests: None,
             connections: 50_000,
             connections_per_address: 1_000,
+            request_time: None,
+            h2: H2Limits::DEFAULT,
         }
     }
 }

@@ -155,7 +155,8 @@ impl Exchange {
             StatusCode::SERVICE_UNAVAILABLE
         })?;
         let total = live.upstreams.pool(service, attempts.version).timeouts().total;
-        self.deadline = total.map(|total| self.started + total);
+        let all = live.snapshot.config.limits.request_time.filter(|_| !self.upgrade);
+        self.deadline = total.into_iter().chain(all).min().map(|total| self.started + total);
         match self.left() {
             Some(Duration::ZERO) => return Err(StatusCode::GATEWAY_TIMEOUT),
             Some(left) => limit(&mut peer, left),

@@ -8,6 +8,7 @@ pub mod authority;
 pub mod caps;
 pub mod chunks;
 pub mod conn;
+mod h2;
 pub mod head;
 pub mod pace;
 pub mod proxy_protocol;
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pingora::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ServerApp};
+use pingora::apps::{HttpPersistentSettings, HttpServerApp, ServerApp};
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::{HttpProxy, http_proxy};
@@ -29,7 +30,6 @@ use pingora::server::configuration::ServerConf;
 use prometheus::IntCounterVec;
 use tokio::time::{Instant, sleep_until};
 
-use super::CLIENT_IDLE;
 use super::forwarded;
 use super::live::Published;
 use super::proxy::Proxy;
@@ -47,6 +47,8 @@ use refusal::Refusal;
 
 /// What a client of HTTP/2 says first (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Stands in the log for the id of a request that the client was told none of.
+const NAMELESS: &str = "-";
 /// How long the last answer on a connection may take to be sent.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -84,12 +86,7 @@ impl Admission {
     /// The gate before a listener's hooks; `tls`: its terms, where it speaks TLS.
     pub fn gate(&self, conf: &Arc<ServerConf>, proxy: Proxy, tls: Option<Arc<Terms>>) -> Gate {
         let listener = proxy.listener.clone();
-        let mut inner = http_proxy(conf, proxy);
-        let mut options = HttpServerOptions::default();
-        options.h2_idle_timeout = Some(CLIENT_IDLE);
-        // The gate has seen the preface.
-        options.h2c = true;
-        inner.server_options = Some(options);
+        let inner = http_proxy(conf, proxy);
         let (inner, admission) = (Arc::new(inner), self.clone());
         Gate { inner, listener, tls, handshakes: Limiter::default(), admission }
     }
@@ -111,7 +108,8 @@ impl ServerApp for Gate {
         let shutdown = &self.admission.ends;
         let Arrived { mut conn, from, place: _place } = self.arrive(io, &self.limits()).await?;
         if conn.chose_h2() {
-            return self.h2(conn, shutdown).await;
+            h2::serve(self, conn, shutdown).await;
+            return None;
         }
         let mut settings: Option<HttpPersistentSettings> = None;
         let mut served = 0_u32;
@@ -120,7 +118,10 @@ impl ServerApp for Gate {
             let limits = self.limits();
             let head = match self.next(&mut conn, &limits, served == 0, shutdown).await {
                 Next::Head(length) => self.read(&conn.ahead()[..length], &limits, from),
-                Next::H2 => return self.h2(conn, shutdown).await,
+                Next::H2 => {
+                    h2::serve(self, conn, shutdown).await;
+                    return None;
+                }
                 Next::Refused(why) => Err(why),
                 Next::Nothing => return None,
             };
@@ -142,7 +143,18 @@ impl ServerApp for Gate {
             let ends = last || *shutdown.borrow() || self.admission.draining.load(Ordering::Relaxed);
             session.set_keepalive((!ends).then_some(limits.idle.as_secs().max(1)));
             session.set_pipelined_prefix(bytes);
-            let reused = self.inner.process_new_http(session, shutdown).await?;
+            let served = self.inner.process_new_http(session, shutdown);
+            let reused = match limits.request_time.filter(|_| !head.upgrade) {
+                // The hooks end it in time, where they can.
+                Some(time) => match tokio::time::timeout(time + LAST_WORDS, served).await {
+                    Ok(reused) => reused?,
+                    Err(_) => {
+                        self.tell(&[], Refusal::RequestTime, 0, NAMELESS);
+                        return None;
+                    }
+                },
+                None => served.await?,
+            };
             let (stream, kept) = reused.consume();
             settings = kept;
             conn = *stream.into_any().downcast::<Conn>().ok()?;
@@ -241,16 +253,11 @@ impl Gate {
         Ok(Some(head))
     }
 
-    async fn h2(&self, conn: Conn, shutdown: &ShutdownWatch) -> Option<Stream> {
-        ServerApp::process_new(&self.inner, Box::new(conn.open()), shutdown).await
-    }
-
     /// The last word on a connection; `told`: the client is told in HTTP/1.
     async fn refuse(&self, conn: Conn, why: Refusal, told: bool) {
-        self.admission.refusals.with_label_values(&[&*self.listener, why.why()]).inc();
         let id = forwarded::new_id(rand::random());
         let id = id.to_str().unwrap_or_default();
-        self.log(conn.ahead(), why, told, id);
+        self.tell(conn.ahead(), why, if told { why.status().as_u16() } else { 0 }, id);
         if told {
             conn.say_last(answer(why, id).as_bytes(), LAST_WORDS).await;
         }
@@ -258,8 +265,10 @@ impl Gate {
 }
 
 impl Gate {
-    /// A line of the access log, with as much of the request as there is.
-    fn log(&self, ahead: &[u8], why: Refusal, told: bool, id: &str) {
+    /// Counts a refusal and writes a line of the access log, with as much of the request as there is. `status`: what the client was told; 0:
+    /// nothing.
+    fn tell(&self, ahead: &[u8], why: Refusal, status: u16, id: &str) {
+        self.admission.refusals.with_label_values(&[&*self.listener, why.why()]).inc();
         let line = ahead
             .trim_ascii_start()
             .split(|byte| *byte == b'\r' || *byte == b'\n')
@@ -276,11 +285,7 @@ impl Gate {
             trace_id: None,
             targeting_key: None,
         };
-        let outcome = Outcome {
-            status: if told { why.status().as_u16() } else { 0 },
-            error: Some(format!("refused: {why}")),
-            ..Outcome::default()
-        };
+        let outcome = Outcome { status, error: Some(format!("refused: {why}")), ..Outcome::default() };
         self.admission.access_log.write(line, &self.admission.live.load().snapshot, None, &outcome);
     }
 }

@@ -28,7 +28,7 @@ use super::intake::{self, Verdict};
 use super::live::Published;
 use super::ofrep::{self, Entrance};
 use super::trace::Trace;
-use super::{inbound, outbound};
+use super::{h2, inbound, outbound};
 use crate::config::Name;
 use crate::telemetry::AccessLog;
 use crate::telemetry::access_log::Line;
@@ -61,8 +61,12 @@ impl ProxyHttp for Proxy {
     /// None: each would cost every request.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
+    async fn early_request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
+        h2::admit(session, &exchange.live.snapshot.config.limits)
+    }
+
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
-        self.limit(session);
+        self.limit(session, exchange.live.snapshot.config.limits.body_idle);
         match intake::take(session, exchange, &self.listener, self.tls) {
             Verdict::Forward => Ok(false),
             Verdict::Answer(answer) => {
@@ -127,12 +131,13 @@ impl ProxyHttp for Proxy {
 
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
         goes_on(exchange, end)?;
+        h2::came(session, body.as_ref().map(Bytes::len), &exchange.live.snapshot.config.limits)?;
         if end {
             exchange.body_came();
         }
@@ -201,6 +206,9 @@ impl ProxyHttp for Proxy {
     ) -> Result<()> {
         if self.draining.load(Ordering::Relaxed) {
             session.set_keepalive(None);
+        }
+        if !response.status.is_informational() {
+            h2::answered(session);
         }
         inbound::prepare(response, exchange);
         Ok(())
@@ -291,13 +299,13 @@ impl ProxyHttp for Proxy {
 
 impl Proxy {
     /// What Pingora leaves unlimited on a client's connection; on an HTTP/1 one it has to be said for every request.
-    fn limit(&self, session: &mut Session) {
+    fn limit(&self, session: &mut Session, pause: Duration) {
         if self.draining.load(Ordering::Relaxed) {
             session.set_keepalive(None);
         } else if session.get_keepalive().is_some() {
             session.set_keepalive(Some(CLIENT_IDLE.as_secs()));
         }
-        session.set_write_timeout(Some(CLIENT_IDLE));
+        session.set_write_timeout(Some(pause));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::scalar::{choice, duration, integer, size};
 use super::{Decoder, Item};
-use crate::config::limits::{ClientLimits, Underscores};
+use crate::config::limits::{ClientLimits, H2Limits, Underscores};
 use crate::config::reference::{Object, Type, default, optional};
 
 pub static CLIENT_LIMITS: Object = Object {
@@ -57,7 +57,12 @@ pub static CLIENT_LIMITS: Object = Object {
             "60s",
             "How long a connection may wait for its next request.",
         ),
-        default("body_idle", Type::Duration { zero: false }, "30s", "The longest pause within a body."),
+        default(
+            "body_idle",
+            Type::Duration { zero: false },
+            "30s",
+            "The longest pause within a body, and in taking an answer.",
+        ),
         default(
             "body_rate",
             Type::Integer { min: 0, max: 1 << 30 },
@@ -80,6 +85,40 @@ pub static CLIENT_LIMITS: Object = Object {
             Type::Integer { min: 1, max: 10_000_000 },
             "1000",
             "Connections of one address; of IPv6, of one /64.",
+        ),
+        optional(
+            "request_time",
+            Type::Duration { zero: false },
+            "From a request's head to the end of its answer; streams are answers, tunnels are not. Any time if absent.",
+        ),
+        default("h2", Type::Object(&H2_LIMITS), "{}", "Connections in HTTP/2."),
+    ],
+    rules: &[],
+    later: &[],
+};
+
+pub static H2_LIMITS: Object = Object {
+    title: "H2 limits",
+    doc: "What a connection in HTTP/2 may cost. Over the last two it is closed by GOAWAY with `ENHANCE_YOUR_CALM`.",
+    keys: &[
+        default("streams", Type::Integer { min: 1, max: 10_000 }, "100", "Requests at once."),
+        default(
+            "header_list",
+            Type::Size { min: 1 << 10, max: 1 << 20 },
+            "64KiB",
+            "A request's fields as HTTP/2 counts them, with 32 bytes more for each; 431 beyond.",
+        ),
+        default(
+            "resets",
+            Type::Integer { min: 1, max: 1_000_000 },
+            "200",
+            "Requests given up within 30 seconds, where they are more than half of what is asked.",
+        ),
+        default(
+            "control_frames",
+            Type::Integer { min: 100, max: 10_000_000 },
+            "2000",
+            "Frames within 30 seconds that carry nothing of a request, beside one for each KiB of bodies.",
         ),
     ],
     rules: &[],
@@ -106,6 +145,8 @@ pub fn client_limits(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Clien
     let requests = fields.get("requests", decoder, integer);
     let connections = fields.get("connections", decoder, integer);
     let connections_per_address = fields.get("connections_per_address", decoder, integer);
+    let request_time = fields.get("request_time", decoder, duration);
+    let h2 = fields.get("h2", decoder, h2_limits);
     Some(ClientLimits {
         head_bytes: head_bytes?,
         fields: count?,
@@ -121,5 +162,21 @@ pub fn client_limits(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Clien
         requests,
         connections: connections?,
         connections_per_address: connections_per_address?,
+        request_time,
+        h2: h2?,
+    })
+}
+
+fn h2_limits(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<H2Limits> {
+    let mut fields = decoder.fields(item)?;
+    let streams = fields.get("streams", decoder, integer);
+    let header_list = fields.get("header_list", decoder, size::<u32>);
+    let resets = fields.get("resets", decoder, integer::<u32>);
+    let control_frames = fields.get("control_frames", decoder, integer::<u32>);
+    Some(H2Limits {
+        streams: streams?,
+        header_list: header_list?,
+        resets: resets?.into(),
+        control_frames: control_frames?.into(),
     })
 }

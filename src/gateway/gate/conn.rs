@@ -3,21 +3,17 @@
 //! What comes behind a request's body waits here for its turn, so that requests sent ahead are served one after the other and none is read as
 //! a part of another. Bodies are checked as they pass: their chunks, their pace, their size.
 
+mod facts;
+
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
-use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::tls::{SslDigest, TlsRef};
-use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream,
-    TimingDigest, UniqueID, UniqueIDType,
-};
+use pingora::protocols::{ALPN, Shutdown, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::chunks::Chunks;
@@ -25,6 +21,7 @@ use super::head::{Body, Head};
 use super::pace::Pace;
 use super::refusal::Refusal;
 use crate::config::limits::ClientLimits;
+use crate::gateway::h2::frames::Frames;
 
 /// Bytes asked for at once.
 const READ: usize = 4 << 10;
@@ -54,8 +51,29 @@ enum Show {
     Bytes(u64),
     /// A chunked body.
     Chunks(Chunks),
-    /// Whatever comes: HTTP/2, or a tunnel.
+    /// Whatever comes: a tunnel.
     All,
+    /// Whatever comes, in frames.
+    Frames(Box<Watch>),
+}
+
+/// What is seen of a connection in HTTP/2 from outside.
+#[derive(Debug)]
+struct Watch {
+    frames: Frames,
+    /// How long a frame may take to come.
+    patience: Duration,
+    /// Taken when there is reason to end the connection: nothing is read from then on.
+    word: Option<oneshot::Sender<Refusal>>,
+}
+
+impl Watch {
+    fn say(&mut self, why: Refusal) {
+        if let Some(word) = self.word.take() {
+            // Whoever does not hear it has ended the connection.
+            let _ = word.send(why);
+        }
+    }
 }
 
 impl Conn {
@@ -99,11 +117,12 @@ impl Conn {
         bytes
     }
 
-    /// Shows everything from now on.
-    pub fn open(mut self) -> Conn {
-        self.show = Show::All;
+    /// Shows everything from now on, and watches the frames it is made of. What is heard is why the connection has to end.
+    pub fn watched(mut self, frames: Frames, patience: Duration) -> (Conn, oneshot::Receiver<Refusal>) {
+        let (word, heard) = oneshot::channel();
+        self.show = Show::Frames(Box::new(Watch { frames, patience, word: Some(word) }));
         self.pace = None;
-        self
+        (self, heard)
     }
 
     /// Whether all of the request that was shown was read.
@@ -111,7 +130,7 @@ impl Conn {
         match &self.show {
             Show::Bytes(left) => *left == 0,
             Show::Chunks(chunks) => chunks.is_done(),
-            Show::All => false,
+            Show::All | Show::Frames(_) => false,
         }
     }
 
@@ -179,7 +198,7 @@ impl Conn {
             return Poll::Ready(Ok(()));
         }
         let left = match self.show {
-            Show::All => u64::MAX,
+            Show::All | Show::Frames(_) => u64::MAX,
             Show::Bytes(left) => left,
             Show::Chunks(_) => 0,
         };
@@ -232,15 +251,30 @@ impl Conn {
         polled
     }
 
-    /// Whether the body that is waited for is late.
+    /// When more has to come: of a body, or of a frame.
+    fn deadline(&self) -> Option<Instant> {
+        match &self.show {
+            Show::Frames(watch) => watch.frames.since().map(|since| since + watch.patience),
+            _ => self.pace.as_ref().map(Pace::deadline),
+        }
+    }
+
+    /// Whether what is waited for is late.
     fn poll_late(&mut self, task: &mut Context<'_>) -> Poll<()> {
-        let Some(pace) = &self.pace else { return Poll::Pending };
-        let deadline = pace.deadline();
+        let Some(deadline) = self.deadline() else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if timer.deadline() != deadline {
             timer.as_mut().reset(deadline);
         }
         timer.as_mut().poll(task)
+    }
+}
+
+impl Conn {
+    fn wrote(&mut self, bytes: usize) {
+        if let Show::Frames(watch) = &mut self.show {
+            watch.frames.went(bytes);
+        }
     }
 }
 
@@ -256,6 +290,11 @@ pub enum Gone {
 /// As an error of reading, from which the refusal can be had again.
 fn refused(why: Refusal) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+/// As an error of a hook, from which the refusal can be had again.
+pub fn refuse(why: Refusal) -> Box<pingora::Error> {
+    pingora::Error::because(pingora::ErrorType::InvalidHTTPHeader, "refused", refused(why)).into_down()
 }
 
 /// The refusal that an error of reading a body was.
@@ -275,13 +314,29 @@ impl AsyncRead for Conn {
         if out.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
+        if let Show::Frames(watch) = &this.show
+            && watch.word.is_none()
+        {
+            return Poll::Pending;
+        }
         match this.poll_shown(task, out) {
             Poll::Pending if this.is_read() || this.poll_late(task).is_pending() => Poll::Pending,
-            Poll::Pending => Poll::Ready(Err(refused(Refusal::BodyTime))),
+            Poll::Pending => {
+                let Show::Frames(watch) = &mut this.show else {
+                    return Poll::Ready(Err(refused(Refusal::BodyTime)));
+                };
+                watch.say(Refusal::HeadTime);
+                Poll::Pending
+            }
             Poll::Ready(done) => {
                 done?;
                 let came = out.filled().len() - before;
                 this.shown += came as u64;
+                if let Show::Frames(watch) = &mut this.show
+                    && let Err(why) = watch.frames.came(&out.filled()[before..])
+                {
+                    watch.say(why);
+                }
                 if let Some(pace) = &mut this.pace {
                     pace.came(came);
                     // Of chunks their heads count, too: close enough for a bound.
@@ -297,7 +352,9 @@ impl AsyncRead for Conn {
 
 impl AsyncWrite for Conn {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(task, bytes)
+        let wrote = ready!(Pin::new(&mut self.io).poll_write(task, bytes))?;
+        self.wrote(wrote);
+        Poll::Ready(Ok(wrote))
     }
 
     fn poll_write_vectored(
@@ -305,7 +362,9 @@ impl AsyncWrite for Conn {
         task: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(task, bytes)
+        let wrote = ready!(Pin::new(&mut self.io).poll_write_vectored(task, bytes))?;
+        self.wrote(wrote);
+        Poll::Ready(Ok(wrote))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -320,67 +379,3 @@ impl AsyncWrite for Conn {
         Pin::new(&mut self.io).poll_shutdown(task)
     }
 }
-
-#[async_trait]
-impl Shutdown for Conn {
-    async fn shutdown(&mut self) {
-        Shutdown::shutdown(&mut *self.io).await;
-    }
-}
-
-impl UniqueID for Conn {
-    fn id(&self) -> UniqueIDType {
-        self.io.id()
-    }
-}
-
-impl Ssl for Conn {
-    fn get_ssl(&self) -> Option<&TlsRef> {
-        self.io.get_ssl()
-    }
-
-    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.io.get_ssl_digest()
-    }
-
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.io.selected_alpn_proto()
-    }
-}
-
-impl GetTimingDigest for Conn {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        self.io.get_timing_digest()
-    }
-
-    fn get_read_pending_time(&self) -> Duration {
-        self.io.get_read_pending_time()
-    }
-
-    fn get_write_pending_time(&self) -> Duration {
-        self.io.get_write_pending_time()
-    }
-}
-
-impl GetProxyDigest for Conn {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.io.get_proxy_digest()
-    }
-
-    fn set_proxy_digest(&mut self, digest: ProxyDigest) {
-        self.io.set_proxy_digest(digest);
-    }
-}
-
-impl GetSocketDigest for Conn {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        self.io.get_socket_digest()
-    }
-
-    fn set_socket_digest(&mut self, digest: SocketDigest) {
-        self.io.set_socket_digest(digest);
-    }
-}
-
-/// It cannot: Pingora takes it at its word and looks for nothing.
-impl Peek for Conn {}

@@ -33,6 +33,11 @@ impl Pace {
         self.bytes += bytes as u64;
     }
 
+    /// The same body once so many bytes have come, the last of them then.
+    pub fn after(self, bytes: u64, last: Instant) -> Pace {
+        Pace { bytes, last, ..self }
+    }
+
     /// When the next bytes have to be there.
     pub fn deadline(&self) -> Instant {
         let pause = self.last + self.pause;

@@ -69,6 +69,16 @@ pub enum Refusal {
     ProxyHead,
     /// That head did not come in time.
     ProxyTime,
+    /// The answer was not over in time.
+    RequestTime,
+    /// A request in HTTP/2 that Pingora takes for malformed.
+    Malformed,
+    /// `:scheme` is not that of a web page.
+    Scheme,
+    /// Too many frames that carry nothing.
+    ControlFrames,
+    /// Too many requests that were given up.
+    Resets,
 }
 
 impl Refusal {
@@ -83,7 +93,9 @@ impl Refusal {
             }
             Refusal::Coding => StatusCode::NOT_IMPLEMENTED,
             Refusal::Expectation => StatusCode::EXPECTATION_FAILED,
-            Refusal::HeadTime | Refusal::BodyTime | Refusal::ProxyTime => StatusCode::REQUEST_TIMEOUT,
+            Refusal::HeadTime | Refusal::BodyTime | Refusal::RequestTime | Refusal::ProxyTime => {
+                StatusCode::REQUEST_TIMEOUT
+            }
             Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Connections => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -125,6 +137,11 @@ impl Refusal {
             Refusal::Connections => "connections",
             Refusal::ProxyHead => "proxy_head",
             Refusal::ProxyTime => "proxy_time",
+            Refusal::RequestTime => "request_time",
+            Refusal::Malformed => "malformed",
+            Refusal::Scheme => "scheme",
+            Refusal::ControlFrames => "control_frames",
+            Refusal::Resets => "resets",
         }
     }
 }

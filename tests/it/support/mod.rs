@@ -9,6 +9,7 @@ mod curl;
 mod flags;
 mod gateway;
 mod h2_client;
+pub mod h2_raw;
 mod h2c;
 mod hunt;
 mod lines;
