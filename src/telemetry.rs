@@ -19,6 +19,7 @@ pub mod limiter;
 mod rare;
 mod record;
 mod streams;
+mod upstreams;
 mod writer;
 
 pub use access_log::AccessLog;

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::gateway::live::Published;
+use crate::gateway::upstream::view;
 use crate::source::{SourceState, Status};
 use crate::telemetry::Metrics;
 
@@ -45,6 +46,7 @@ fn readiness(status: &Status, draining: &AtomicBool) -> Response {
 
 fn text_format(live: &Published, status: &Status, metrics: &Metrics) -> Response {
     let live = live.load();
+    metrics.set_endpoints(view::counts(&live.upstreams));
     status.measure(metrics, live.problems().map(|problem| problem.kind), SystemTime::now());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.encode()).into_response()
 }

@@ -17,6 +17,8 @@ use super::forwarded::Peer;
 use super::live::Live;
 use super::shadow::copying::Copying;
 use super::streams::{Chosen, Streaming};
+use super::upstream::outliers::Outcome as Served;
+use super::upstream::{Asked, Picked, Place};
 use crate::config::route::{Action, Forward, Route};
 use crate::context::visitor::set_cookie;
 use crate::decide::Decision;
@@ -50,6 +52,10 @@ pub struct Exchange {
     pub stream: bool,
     /// Whether it asks for another protocol on its connection.
     pub upgrade: bool,
+    /// The hash of its targeting key, where a version may pick an endpoint by it.
+    pub key: Option<u64>,
+    /// Held at the endpoint of the current attempt.
+    place: Option<Place>,
     /// None: it is no stream, as far as is known.
     streaming: Option<Streaming>,
     /// When the whole exchange has to be over.
@@ -77,6 +83,8 @@ impl Exchange {
             target: None,
             stream: false,
             upgrade: false,
+            key: None,
+            place: None,
             streaming: None,
             deadline: None,
             upstream_started: None,
@@ -112,11 +120,14 @@ impl Exchange {
 
     /// The endpoint of the next attempt, or what the client is told when there is none.
     pub fn next_peer(&mut self) -> Result<Box<HttpPeer>, StatusCode> {
-        let (live, stream) = (&self.live, self.stream);
+        let (live, stream, upgrade, key) = (&self.live, self.stream, self.upgrade, self.key);
         let Some(attempts) = &mut self.attempts else { return Err(StatusCode::INTERNAL_SERVER_ERROR) };
         let service = attempts.service;
-        let peer = attempts.next(|version, tried| live.upstreams.pool(service, version).pick(tried, stream));
-        let mut peer = peer.ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+        let picked = attempts.next(|version, tried| {
+            live.upstreams.pool(service, version).pick(&Asked { tried, stream, upgrade, key })
+        });
+        let Picked { mut peer, place } = picked.ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+        self.place = Some(place);
         let total = live.upstreams.pool(service, attempts.version).timeouts().total;
         self.deadline = total.map(|total| self.started + total);
         match self.left() {
@@ -141,6 +152,7 @@ impl Exchange {
 
     /// The current attempt is answered; an answer may be a stream though nobody asked for one.
     pub fn answered(&mut self, response: &ResponseHeader) {
+        self.report(Served::of(response.status));
         if self.streaming.is_none() && is_stream(response) {
             self.streaming = self.begin_stream();
         }
@@ -158,6 +170,7 @@ impl Exchange {
         if let Some(address) = attempts.address() {
             pool.rest(address);
         }
+        self.report(Served::Refused);
         if let Some(left_out) = pool.lines.pass(uptime()) {
             let (service, version) = pool.names_of();
             tracing::warn!(service, version, %error, left_out, "an endpoint takes no connection");
@@ -167,6 +180,9 @@ impl Exchange {
     /// The current attempt failed after connecting. Whether another one follows.
     pub fn failed(&mut self, failure: Failure) -> bool {
         let ended = self.is_ended();
+        if !(failure.stale || ended) {
+            self.report(Served::failed(failure.why));
+        }
         let Some(attempts) = &mut self.attempts else { return false };
         let pool = self.live.upstreams.pool(attempts.service, attempts.version);
         let again = attempts.after(failure);
@@ -177,6 +193,13 @@ impl Exchange {
             tracing::warn!(service, version, why = failure.why, again, left_out, "an upstream failed");
         }
         again
+    }
+
+    /// Tells the version what came of a request at the endpoint of the current attempt.
+    fn report(&self, outcome: Served) {
+        let Some(attempts) = &self.attempts else { return };
+        let Some(address) = attempts.address() else { return };
+        self.live.upstreams.pool(attempts.service, attempts.version).report(address, outcome);
     }
 
     /// An attempt begins.

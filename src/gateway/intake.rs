@@ -14,11 +14,11 @@ use super::exchange::Exchange;
 use super::fields::Fields;
 use super::forwarded::{self, Peer};
 use super::redirect::{self, Asked};
-use super::{live::Live, target};
+use super::{live::Live, target, upstream};
 use crate::config::Config;
 use crate::config::route::{Action, Forward, Redirect, Route};
 use crate::context::{RawRequest, RequestFacts, Scheme};
-use crate::decide::decide;
+use crate::decide::{decide, targeting_key};
 
 /// What becomes of a request after its head.
 pub enum Verdict {
@@ -49,10 +49,14 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
     let decision = exchange.decision.insert(decision);
     let Some(route) = decision.route else { return Verdict::Answer(Answer::error(StatusCode::NOT_FOUND)) };
     let plan = live.snapshot.plan(route);
-    let route = &config.routes[route.0];
+    let (id, route) = (route, &config.routes[route.0]);
     match (&route.action, decision.target, &plan.forward) {
         (Action::Forward(forward), Some(decided), Some(plan)) => {
             exchange.attempts = Some(Attempts::new(decided, plan.default));
+            if live.upstreams.hashes(decided.service) {
+                let key = targeting_key(live.snapshot.plan(id), &facts, exchange.now, exchange.fresh);
+                exchange.key = key.map(|key| upstream::hash(key.value.as_bytes()));
+            }
             let Ok(target) = upstream_target(head, &facts, route, forward) else {
                 return Verdict::Answer(Answer::text(StatusCode::BAD_REQUEST, "bad path\n"));
             };

@@ -58,11 +58,11 @@ pub struct Door {
 pub fn serve(server: Server) -> Result<(), String> {
     let Server { live, metrics, access_log, wake, listeners, doors, draining, .. } = server;
     check_roots()?;
-    let (config, resolver, shadows) = {
+    let (config, keeper, shadows) = {
         let live = live.load();
         let runner = Runner::new(Arc::clone(live.shadows.outbox()));
         let shadows = Beside::shadows(runner, live.shadows.lines().next().is_some());
-        (live.snapshot.config.clone(), live.upstreams.resolver(), shadows)
+        (live.snapshot.config.clone(), live.upstreams.keeper(), shadows)
     };
     let mut pingora = Pingora::new_with_opt_and_conf(None, conf(config.threads));
     pingora.bootstrap();
@@ -72,7 +72,7 @@ pub fn serve(server: Server) -> Result<(), String> {
     for door in doors {
         pingora.add_service(Beside::door(door, signals.clone())?);
     }
-    let resolving = pingora.add_service(Beside::resolver(resolver));
+    let endpoints = pingora.add_service(Beside::endpoints(keeper));
     pingora.add_service(shadows);
     let admission = Admission {
         live: live.clone(),
@@ -94,7 +94,7 @@ pub fn serve(server: Server) -> Result<(), String> {
         };
         let gate = admission.gate(&pingora.configuration, proxy);
         let listening = Listening::new(number, listener, socket, gate, closed.clone(), signals.clone())?;
-        pingora.add_service(listening).add_dependency(&resolving);
+        pingora.add_service(listening).add_dependency(&endpoints);
     }
     let grace = config.shutdown_grace;
     let signals = Signals { wake, access_log: access_log.clone(), draining, traffic, handled, close, grace };

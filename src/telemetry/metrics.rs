@@ -15,6 +15,7 @@ use super::ofrep::OfrepMetrics;
 use super::rare::Rare;
 use super::shadow::ShadowMetrics;
 use super::streams::StreamMetrics;
+use super::upstreams::UpstreamMetrics;
 use crate::config::ProblemKind;
 use crate::decide::Trouble;
 use crate::flag::{Limit, Reason};
@@ -44,6 +45,7 @@ pub struct Metrics {
     refused: IntCounterVec,
     pub(super) shadows: ShadowMetrics,
     pub(super) streams: StreamMetrics,
+    pub(super) upstreams: UpstreamMetrics,
     pub(super) ofrep: OfrepMetrics,
     /// Not metrics, but bounded with them and as long-lived.
     pub(super) limiters: Limiters,
@@ -136,6 +138,7 @@ impl Metrics {
             refused,
             shadows: ShadowMetrics::new(&registry, max_series),
             streams: StreamMetrics::new(&registry, max_series),
+            upstreams: UpstreamMetrics::new(&registry, max_series),
             ofrep: OfrepMetrics::new(&registry, max_series),
             limiters: Limiters::new(max_series),
             reloads: ["published", "unchanged", "refused"].map(|result| reloads.with_label_values(&[result])),

@@ -1,88 +1,111 @@
-//! Keeps the addresses of named endpoints fresh, in the background: no request waits for a resolver.
+//! Looks the names of endpoints up, in the background: no request waits for a resolver.
 //!
-//! Every name is looked up when its version becomes live and then every ten seconds. What was found last stays when a look-up
-//! fails: a resolver's bad minute is no reason to lose an upstream.
+//! `/etc/hosts` first, then DNS by the system's configuration with the time to live that the answer has, and where DNS knows nothing the
+//! system's own resolver, which may know more (mDNS, LDAP) but tells no time. What was found last stays when a look-up fails: a resolver's
+//! bad minute is no reason to lose an upstream.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, mpsc};
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use hickory_resolver::{Hosts, TokioResolver};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 
 use super::Pool;
 
-const EVERY: Duration = Duration::from_secs(10);
-/// One name's look-up; less than the interval, so that look-ups never pile up.
+/// One name's look-up.
 const LOOKUP: Duration = Duration::from_secs(5);
-/// How long traffic waits for the first look-ups.
-const FIRST: Duration = Duration::from_secs(2);
+/// Bounds on what an answer says how long it holds.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(300);
+/// When an answer does not say it, and after a failure.
+const AGAIN: Duration = Duration::from_secs(10);
 
-/// Takes the pools whose endpoints have names; one a process.
-#[derive(Debug)]
-pub struct Resolver {
-    new: mpsc::UnboundedSender<Weak<Pool>>,
-    /// Held by whoever runs.
-    intake: Mutex<mpsc::UnboundedReceiver<Weak<Pool>>>,
+/// Where names are looked up.
+pub struct Names(Option<TokioResolver>);
+
+/// Addresses, and how long they hold.
+#[derive(Debug, PartialEq)]
+struct Answer {
+    addresses: Vec<SocketAddr>,
+    holds: Duration,
 }
 
-impl Resolver {
-    pub fn new() -> Arc<Resolver> {
-        // Unbounded, but filled only by reloads, one entry a version with names.
-        let (new, intake) = mpsc::unbounded_channel();
-        Arc::new(Resolver { new, intake: Mutex::new(intake) })
+impl Names {
+    /// By the system's configuration; within a runtime.
+    pub fn new() -> Names {
+        Names::of(TokioResolver::builder_tokio().and_then(|mut builder| {
+            // What is asked again is to be answered anew.
+            builder.options_mut().cache_size = 0;
+            builder.build()
+        }))
     }
 
-    /// Looks the pool's names up from now on, as long as it lives.
-    pub fn watch(&self, pool: &Arc<Pool>) {
-        // The receiver is gone only when the process ends.
-        let _ = self.new.send(Arc::downgrade(pool));
+    fn of(resolver: Result<TokioResolver, impl std::fmt::Display>) -> Names {
+        Names(
+            resolver
+                .inspect_err(|error| tracing::warn!(%error, "DNS is not asked directly, so names are looked up every ten seconds"))
+                .ok(),
+        )
     }
 
-    /// Resolves until the process ends; `ready` is called when the names known at the start have been looked up once.
-    pub async fn run(&self, ready: impl FnOnce()) {
-        let mut intake = self.intake.lock().await;
-        let mut pools = Vec::new();
-        while let Ok(pool) = intake.try_recv() {
-            pools.push(pool);
+    async fn look_up(&self, host: &str, port: u16) -> Result<Answer, String> {
+        if let Some(resolver) = &self.0
+            && let Ok(answer) = resolver.clone().asked(host, port).await
+        {
+            return Ok(answer);
         }
-        let _ = timeout(FIRST, async { look_up(&pools).join_all().await }).await;
-        ready();
-        let mut ticks = interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.reset();
-        loop {
-            tokio::select! {
-                pool = intake.recv() => {
-                    let Some(pool) = pool else { return };
-                    look_up(std::slice::from_ref(&pool)).detach_all();
-                    pools.push(pool);
-                }
-                _ = ticks.tick() => {
-                    pools.retain(|pool| pool.strong_count() > 0);
-                    look_up(&pools).detach_all();
-                }
-            }
+        match tokio::net::lookup_host((host, port)).await {
+            Ok(found) => Ok(Answer { addresses: found.collect(), holds: AGAIN }),
+            Err(error) => Err(error.to_string()),
         }
     }
 }
 
-/// One task a pool, so that no slow name holds up another version's.
-fn look_up(pools: &[Weak<Pool>]) -> JoinSet<()> {
-    pools
-        .iter()
-        .filter_map(Weak::upgrade)
-        .map(|pool| async move {
-            for (index, (host, port)) in pool.names().enumerate() {
-                match timeout(LOOKUP, tokio::net::lookup_host((host, port))).await {
-                    Ok(Ok(found)) => pool.found(index, found.collect()),
-                    Ok(Err(error)) => pool.not_found(host, &error.to_string()),
-                    Err(_) => pool.not_found(host, "the resolver does not answer"),
-                }
+trait Ask {
+    async fn asked(self, host: &str, port: u16) -> Result<Answer, ()>;
+}
+
+impl Ask for TokioResolver {
+    async fn asked(mut self, host: &str, port: u16) -> Result<Answer, ()> {
+        // Read each time: it is short, and this is how a change in it is seen.
+        self.set_hosts(Arc::new(Hosts::from_system().unwrap_or_default()));
+        let found = self.lookup_ip(host).await.map_err(drop)?;
+        let addresses: Vec<_> = found.iter().map(|address| SocketAddr::new(address, port)).collect();
+        let holds = found.valid_until().saturating_duration_since(Instant::now());
+        if addresses.is_empty() { Err(()) } else { Ok(Answer { addresses, holds }) }
+    }
+}
+
+/// Keeps the name with this index fresh until its pool is gone or retired; `first` is let go after the first look-up.
+pub async fn keep(pool: Weak<Pool>, index: usize, names: Arc<Names>, first: mpsc::Sender<()>) {
+    let mut first = Some(first);
+    loop {
+        let Some(pool_now) = pool.upgrade().filter(|pool| !pool.is_retired()) else { return };
+        let Some((host, port)) = pool_now.names().nth(index).map(|(host, port)| (host.to_owned(), port))
+        else {
+            return;
+        };
+        let holds = match timeout(LOOKUP, names.look_up(&host, port)).await {
+            Ok(Ok(answer)) => {
+                pool_now.found(index, answer.addresses);
+                answer.holds.clamp(SHORTEST, LONGEST)
             }
-        })
-        .collect()
+            Ok(Err(why)) => {
+                pool_now.not_found(&host, &why);
+                AGAIN
+            }
+            Err(_) => {
+                pool_now.not_found(&host, "the resolver does not answer");
+                AGAIN
+            }
+        };
+        drop(first.take());
+        // Not held while it sleeps: a pool that nobody uses is to go.
+        drop(pool_now);
+        sleep(holds).await;
+    }
 }
 
 /// Addresses in an order of their own: a resolver that rotates its answers changes nothing.
