@@ -18,7 +18,8 @@ use super::{live::Live, target, upstream};
 use crate::config::Config;
 use crate::config::route::{Action, Forward, Redirect, Route};
 use crate::context::{RawRequest, RequestFacts, Scheme};
-use crate::decide::{decide, targeting_key};
+use crate::decide::decide;
+use crate::snapshot::Plan;
 
 /// What becomes of a request after its head.
 pub enum Verdict {
@@ -54,7 +55,9 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
         (Action::Forward(forward), Some(decided), Some(plan)) => {
             exchange.attempts = Some(Attempts::new(decided, plan.default));
             if live.upstreams.hashes(decided.service) {
-                let key = targeting_key(live.snapshot.plan(id), &facts, exchange.now, exchange.fresh);
+                // As it was decided by, where a flag asks for it; nobody is minted for the sake of an endpoint.
+                let Plan { key_rules, reads_key, .. } = live.snapshot.plan(id);
+                let key = key_rules.resolve(&facts, *reads_key, exchange.now, exchange.fresh);
                 exchange.key = key.map(|key| upstream::hash(key.value.as_bytes()));
             }
             let Ok(target) = upstream_target(head, &facts, route, forward) else {

@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use hickory_resolver::{Hosts, TokioResolver};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{Hosts, ResolverBuilder, TokioResolver};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -35,19 +37,18 @@ struct Answer {
 impl Names {
     /// By the system's configuration; within a runtime.
     pub fn new() -> Names {
-        Names::of(TokioResolver::builder_tokio().and_then(|mut builder| {
-            // What is asked again is to be answered anew.
-            builder.options_mut().cache_size = 0;
-            builder.build()
-        }))
+        Names::of(TokioResolver::builder_tokio().and_then(Names::built))
     }
 
-    fn of(resolver: Result<TokioResolver, impl std::fmt::Display>) -> Names {
-        Names(
-            resolver
-                .inspect_err(|error| tracing::warn!(%error, "DNS is not asked directly, so names are looked up every ten seconds"))
-                .ok(),
-        )
+    fn of(resolver: Result<TokioResolver, NetError>) -> Names {
+        let told = "DNS is not asked directly, so names are looked up every ten seconds";
+        Names(resolver.inspect_err(|error| tracing::warn!(%error, "{told}")).ok())
+    }
+
+    fn built(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioResolver, NetError> {
+        // What is asked again is to be answered anew.
+        builder.options_mut().cache_size = 0;
+        builder.build()
     }
 
     async fn look_up(&self, host: &str, port: u16) -> Result<Answer, String> {
@@ -113,4 +114,85 @@ pub fn sorted(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     addresses.sort();
     addresses.dedup();
     addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+    use tokio::net::UdpSocket;
+
+    use super::*;
+
+    /// Names that are looked up at a server of DNS that knows `shop.test`: two addresses, with that time to live.
+    async fn names(seconds: u32, asked: Arc<AtomicU32>) -> Names {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut connection = ConnectionConfig::udp();
+        connection.port = socket.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let mut question = [0; 512];
+            while let Ok((length, from)) = socket.recv_from(&mut question).await {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let _ = socket.send_to(&answer(&question[..length], seconds), from).await;
+            }
+        });
+        let address: IpAddr = "127.0.0.1".parse().unwrap();
+        let server = NameServerConfig::new(address, true, vec![connection]);
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+        Names::of(Names::built(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())))
+    }
+
+    /// What RFC 1035, 4.1 says of an answer; a question has one name, and options behind it.
+    fn answer(question: &[u8], seconds: u32) -> Vec<u8> {
+        let name_ends = 12 + question[12..].iter().position(|byte| *byte == 0).unwrap() + 1;
+        let known = question[12..name_ends].eq_ignore_ascii_case(b"\x04shop\x04test\0");
+        let is_v4 = question[name_ends + 1] == 1;
+        let addresses: &[[u8; 4]] = if known && is_v4 { &[[192, 0, 2, 9], [192, 0, 2, 8]] } else { &[] };
+        let mut out = question[..2].to_vec();
+        out.extend_from_slice(&[0x81, if known { 0x80 } else { 0x83 }]);
+        out.extend_from_slice(&[0, 1, 0, addresses.len() as u8, 0, 0, 0, 0]);
+        out.extend_from_slice(&question[12..name_ends + 4]);
+        for address in addresses {
+            out.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1]);
+            out.extend_from_slice(&seconds.to_be_bytes());
+            out.extend_from_slice(&[0, 4]);
+            out.extend_from_slice(address);
+        }
+        out
+    }
+
+    #[tokio::test]
+    async fn an_answer_holds_as_long_as_it_says_and_is_asked_for_anew() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let names = names(77, Arc::clone(&asked)).await;
+        let answer = names.look_up("shop.test", 80).await.unwrap();
+        let addresses = sorted(answer.addresses);
+        assert_eq!(
+            addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["192.0.2.8:80", "192.0.2.9:80"]
+        );
+        assert!((70..=77).contains(&answer.holds.as_secs()), "{:?}", answer.holds);
+        let before = asked.load(Ordering::SeqCst);
+        names.look_up("shop.test", 80).await.unwrap();
+        assert!(asked.load(Ordering::SeqCst) > before, "nothing is answered from a cache");
+    }
+
+    #[tokio::test]
+    async fn what_the_system_knows_is_found_without_dns_and_what_nobody_knows_is_an_error() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let names = names(1, Arc::clone(&asked)).await;
+        let answer = names.look_up("localhost", 80).await.unwrap();
+        assert!(answer.addresses.iter().all(|address| address.ip().is_loopback()), "{answer:?}");
+        assert!(!answer.addresses.is_empty());
+        assert_eq!(asked.load(Ordering::SeqCst), 0);
+        assert!(names.look_up("nowhere.invalid", 80).await.is_err());
+    }
+
+    #[test]
+    fn an_order_of_answers_is_none() {
+        let at = |last| SocketAddr::from(([192, 0, 2, last], 80));
+        assert_eq!(sorted(vec![at(2), at(1), at(2)]), [at(1), at(2)]);
+    }
 }

@@ -35,7 +35,11 @@ impl Outcome {
 
     /// Of an attempt that failed for a reason with this token.
     pub fn failed(why: &str) -> Outcome {
-        if why == "timeout" { Outcome::TimedOut } else { Outcome::Reset }
+        match why {
+            "timeout" => Outcome::TimedOut,
+            "status" => Outcome::Status,
+            _ => Outcome::Reset,
+        }
     }
 
     /// Whether it counts against the endpoint.
@@ -137,9 +141,7 @@ mod tests {
         ] {
             assert_eq!(Outcome::of(StatusCode::from_u16(status).unwrap()).is_failure(), failure, "{status}");
         }
-        assert_eq!(
-            [Outcome::failed("timeout"), Outcome::failed("closed"), Outcome::failed("protocol")],
-            [Outcome::TimedOut, Outcome::Reset, Outcome::Reset]
-        );
+        let failed = ["timeout", "status", "closed", "protocol"].map(Outcome::failed);
+        assert_eq!(failed, [Outcome::TimedOut, Outcome::Status, Outcome::Reset, Outcome::Reset]);
     }
 }
