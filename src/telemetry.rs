@@ -21,6 +21,7 @@ mod rare;
 mod record;
 mod streams;
 mod tls;
+mod upstreams;
 mod versions;
 mod writer;
 

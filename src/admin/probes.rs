@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::gateway::live::Published;
+use crate::gateway::upstream::view;
 use crate::source::{SourceState, Status};
 use crate::telemetry::Metrics;
 
@@ -48,6 +49,7 @@ fn text_format(live: &Published, status: &Status, metrics: &Metrics) -> Response
     let now = SystemTime::now();
     live.keyring.measure();
     live.certificates.measure(metrics, now);
+    metrics.set_endpoints(view::counts(&live.upstreams));
     status.measure(metrics, live.problems().iter().map(|problem| problem.kind), now);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.encode()).into_response()
 }

@@ -8,6 +8,7 @@ use super::shadows::Shadows;
 use super::view::{ProblemView, SourceView, sources};
 use crate::gateway::Live;
 use crate::gateway::protection::Standing;
+use crate::gateway::upstream::view;
 use crate::overlay::Entry;
 use crate::source::{Hand, Status};
 use crate::telemetry::Evaluations;
@@ -33,6 +34,8 @@ pub struct StatusView {
     pub overlay: Vec<Entry>,
     /// How often each flag came out as what.
     pub evaluations: Vec<Evaluations>,
+    /// Every version with its endpoints.
+    pub upstreams: Vec<view::Version>,
     /// In the order of routes.
     pub shadows: Vec<ShadowLine>,
     /// In the order configured.
@@ -87,6 +90,7 @@ impl StatusView {
             problems: state.iter().chain(&live.problems()).map(ProblemView::from).collect(),
             overlay: hand.overlay().iter().cloned().collect(),
             evaluations: live.handles.evaluations(),
+            upstreams: view::versions(&live.upstreams),
             shadows: Shadows::of(live, None)
                 .shadows
                 .into_iter()

@@ -105,12 +105,39 @@ pub struct Status {
     /// What was done by hand.
     #[serde(default)]
     pub overlay: Vec<Entry>,
+    /// Versions and their endpoints.
+    #[serde(default)]
+    pub upstreams: Vec<Upstream>,
     /// What is known of shadows.
     #[serde(default)]
     pub shadows: Vec<Shadow>,
     /// How versions stand.
     #[serde(default)]
     pub versions: Vec<Version>,
+}
+
+/// A version and its endpoints.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Upstream {
+    /// The service.
+    pub service: String,
+    /// Of the service.
+    pub version: String,
+    /// All of them.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// An endpoint and what it gets now.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Endpoint {
+    /// `10.0.0.1:9001`
+    pub address: String,
+    /// `serving`, `warming`, `resting`, `ejected`, `down`
+    pub state: String,
+    /// What took it out.
+    #[serde(default)]
+    pub why: Option<String>,
 }
 
 /// A source and how it is doing.

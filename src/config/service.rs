@@ -1,5 +1,8 @@
 //! Services, their versions, and where each version's endpoints are.
 
+mod health;
+mod outliers;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +12,9 @@ use http::StatusCode;
 use super::listener::CertificateFiles;
 use super::protection::{HoldOut, Retries, VersionLimits};
 use super::{Name, Place};
+
+pub use health::{Health, Probe};
+pub use outliers::Outliers;
 
 /// Index into `Config::services`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,6 +65,26 @@ pub struct Version {
     pub hold_out: Option<HoldOut>,
     /// What its requests may hold at once.
     pub limits: VersionLimits,
+    /// Which endpoint serves a request.
+    pub balance: Balance,
+    /// None: its endpoints are taken to be well.
+    pub health: Option<Health>,
+    /// None: no endpoint is ejected.
+    pub outliers: Option<Outliers>,
+    /// How long an endpoint that is new or returns takes to get its full share; default zero: at once.
+    pub slow_start: Duration,
+}
+
+/// How requests are spread over endpoints, by their weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Balance {
+    /// Each in its turn.
+    #[default]
+    RoundRobin,
+    /// Of two, the one with fewer live requests for its weight.
+    LeastRequests,
+    /// The same one for a targeting key, as far as it is there; without a key each in its turn.
+    Hash,
 }
 
 /// `address:port`, with a weight of at least 1.
@@ -102,6 +128,8 @@ pub enum UpstreamHttp {
     H1,
     /// HTTP/2; without TLS, by prior knowledge.
     H2,
+    /// What the TLS handshake settles, HTTP/2 before HTTP/1.1; without TLS, HTTP/1.1.
+    Auto,
 }
 
 /// How long an endpoint may take; none of them is zero.
@@ -111,7 +139,9 @@ pub struct Timeouts {
     pub connect: Duration,
     /// From the request's end to the response's head, and between two reads of a body that is no stream; default 30 s.
     pub first_byte: Duration,
-    /// Between two reads of a stream, where it is longer than `first_byte`, and of a pooled connection that waits; default 60 s.
+    /// Between two reads of a stream, where it is longer than `first_byte`, and for each write; default 60 s.
+    pub between: Duration,
+    /// Of a pooled connection that waits; default 60 s.
     pub idle: Duration,
     /// The whole exchange; default none.
     pub total: Option<Duration>,
@@ -122,6 +152,7 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(2),
             first_byte: Duration::from_secs(30),
+            between: Duration::from_secs(60),
             idle: Duration::from_secs(60),
             total: None,
         }

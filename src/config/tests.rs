@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::route::Action;
-use crate::config::service::Timeouts;
+use crate::config::service::{Outliers, Timeouts};
 
 const SHOP: &str = include_str!("fixtures/shop.yaml");
 const EVERY_KEY: &str = include_str!("fixtures/every_key.yaml");
@@ -79,6 +79,7 @@ fn what_is_left_out_is_the_default_of_its_type() {
     assert_eq!(format!("{:?}", config.injection), format!("{:?}", Injection::default()));
     assert_eq!(config.shadows, ShadowLimits::default());
     assert_eq!(config.services[0].versions[0].timeouts, Timeouts::default());
+    assert_eq!(config.services[0].versions[0].outliers, Some(Outliers::default()));
     assert_eq!((config.paths, config.threads), (Paths::Normalised, None));
     assert_eq!(config.access_log.to, LogTarget::Stdout);
     assert_eq!(config.shutdown, Shutdown { grace: Duration::from_secs(20), delay: Duration::from_secs(1) });
@@ -89,8 +90,10 @@ fn what_is_left_out_is_the_default_of_its_type() {
 #[test]
 fn documented_timeouts_are_the_real_ones() {
     let documentation = markdown();
-    let Timeouts { connect, first_byte, idle, total } = Timeouts::default();
-    for (key, value) in [("connect", connect), ("first_byte", first_byte), ("idle", idle)] {
+    let Timeouts { connect, first_byte, between, idle, total } = Timeouts::default();
+    for (key, value) in
+        [("connect", connect), ("first_byte", first_byte), ("between", between), ("idle", idle)]
+    {
         let row = format!("| `{key}` | duration above zero | `{}s` |", value.as_secs());
         assert!(documentation.contains(&row), "{row}");
     }

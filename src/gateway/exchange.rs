@@ -19,6 +19,8 @@ use super::protection::LIMIT;
 use super::shadow::copying::Copying;
 use super::streams::{Chosen, Streaming};
 use super::trace::Trace;
+use super::upstream::outliers::Outcome as Served;
+use super::upstream::{Asked, Picked, Place};
 use crate::config::route::{Action, Forward, Route};
 use crate::context::Secured;
 use crate::decide::Decision;
@@ -69,6 +71,10 @@ pub struct Exchange {
     pub stream: bool,
     /// Whether it asks for another protocol on its connection.
     pub upgrade: bool,
+    /// The hash of its targeting key, where a version may pick an endpoint by it.
+    pub key: Option<u64>,
+    /// Held at the endpoint of the current attempt.
+    place: Option<Place>,
     /// None: it is no stream, as far as is known.
     streaming: Option<Streaming>,
     /// When the whole exchange has to be over.
@@ -103,6 +109,8 @@ impl Exchange {
             target: None,
             stream: false,
             upgrade: false,
+            key: None,
+            place: None,
             streaming: None,
             deadline: None,
             upstream_started: None,
@@ -141,19 +149,22 @@ impl Exchange {
         if let Some(ready) = self.ready.take() {
             return Ok(ready);
         }
-        let (live, stream) = (&self.live, self.stream);
+        let (live, stream, upgrade, key) = (&self.live, self.stream, self.upgrade, self.key);
         let Some(attempts) = &mut self.attempts else { return Err(StatusCode::INTERNAL_SERVER_ERROR) };
         let service = attempts.service;
-        let at = At { now: uptime(), waits: waits && !self.upgrade };
-        let peer = attempts.next(
+        let at = At { now: uptime(), waits: waits && !upgrade };
+        let picked = attempts.next(
             at,
             |version| live.protection.of(service, version),
-            |version, tried| live.upstreams.pool(service, version).pick(tried, stream),
+            |version, tried| {
+                live.upstreams.pool(service, version).pick(&Asked { tried, stream, upgrade, key })
+            },
         );
-        let mut peer = peer.map_err(|why| {
+        let Picked { mut peer, place } = picked.map_err(|why| {
             self.full = why == LIMIT;
             StatusCode::SERVICE_UNAVAILABLE
         })?;
+        self.place = Some(place);
         let total = live.upstreams.pool(service, attempts.version).timeouts().total;
         let all = live.snapshot.config.limits.request_time.filter(|_| !self.upgrade);
         self.deadline = total.into_iter().chain(all).min().map(|total| self.started + total);
@@ -212,6 +223,7 @@ impl Exchange {
         if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
             stay.answered(uptime());
         }
+        self.report(Served::of(response.status));
         if self.streaming.is_none() && is_stream(response) {
             self.streaming = self.begin_stream();
         }
@@ -230,6 +242,7 @@ impl Exchange {
         if let Some(address) = attempts.address() {
             pool.rest(address);
         }
+        self.report(Served::Refused);
         if let Some(left_out) = pool.lines.pass(uptime()) {
             let (service, version) = pool.names_of();
             tracing::warn!(service, version, %error, left_out, "an endpoint takes no connection");
@@ -241,6 +254,9 @@ impl Exchange {
         // Of a stream that was ended, nobody is to blame.
         if self.is_ended() {
             return false;
+        }
+        if !failure.stale {
+            self.report(Served::failed(failure.why));
         }
         let Some(attempts) = &mut self.attempts else { return false };
         let pool = Arc::clone(self.live.upstreams.pool(attempts.service, attempts.version));
@@ -257,6 +273,13 @@ impl Exchange {
             tracing::warn!(service, version, why = failure.why, again, left_out, "an upstream failed");
         }
         again
+    }
+
+    /// Tells the version what came of a request at the endpoint of the current attempt.
+    fn report(&self, outcome: Served) {
+        let Some(attempts) = &self.attempts else { return };
+        let Some(address) = attempts.address() else { return };
+        self.live.upstreams.pool(attempts.service, attempts.version).report(address, outcome);
     }
 
     /// An attempt begins.

@@ -15,7 +15,7 @@ use super::fields::Fields;
 use super::forwarded::{self, Peer};
 use super::redirect::{self, Asked};
 use super::trace::Trace;
-use super::{live::Live, target, tls};
+use super::{live::Live, target, tls, upstream};
 use crate::config::route::{Action, Forward, Redirect, Route};
 use crate::config::{Config, RequestIds};
 use crate::context::{RawRequest, Refused, RequestFacts, Scheme, Secured};
@@ -85,10 +85,16 @@ pub fn take(session: &mut Session, exchange: &mut Exchange, listener: &str, tls:
         let key = targeting_key(plan, &facts, exchange.now, exchange.fresh);
         exchange.logged_key = key.map(|key| key.value.into_owned());
     }
-    let route = &config.routes[route.0];
+    let (id, route) = (route, &config.routes[route.0]);
     match (&route.action, decision.target, &plan.forward) {
         (Action::Forward(forward), Some(decided), Some(plan)) => {
             exchange.attempts = Some(Attempts::new(decided, plan.default));
+            if live.upstreams.hashes(decided.service) {
+                // As it was decided by, where a flag asks for it; nobody is minted for the sake of an endpoint.
+                let Plan { key_rules, reads_key, .. } = live.snapshot.plan(id);
+                let key = key_rules.resolve(&facts, *reads_key, exchange.now, exchange.fresh);
+                exchange.key = key.map(|key| upstream::hash(key.value.as_bytes()));
+            }
             let Ok(target) = upstream_target(head, &facts, route, forward) else {
                 return Verdict::Answer(Answer::words(StatusCode::BAD_REQUEST, "bad path"));
             };

@@ -62,7 +62,7 @@ impl Live {
     pub fn new(snapshot: Arc<Snapshot>, metrics: &Metrics, before: Option<&Live>) -> Live {
         let mut problems = Vec::new();
         let upstreams =
-            Upstreams::new(&snapshot.config, before.map(|before| &before.upstreams), &mut problems);
+            Upstreams::new(&snapshot.config, metrics, before.map(|before| &before.upstreams), &mut problems);
         for problem in &problems {
             tracing::error!(key = problem.key, "{}", problem.found);
         }

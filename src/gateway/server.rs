@@ -67,11 +67,11 @@ pub fn serve(server: Server) -> Result<(), String> {
     let Server { live, metrics, access_log, wake, listeners, doors, draining, hand, heir, upgrades, .. } =
         server;
     check_roots()?;
-    let (config, resolver, shadows, certificates) = {
+    let (config, keeper, shadows, certificates) = {
         let live = live.load();
         let runner = Runner::new(Arc::clone(live.shadows.outbox()));
         let shadows = Beside::shadows(runner, live.shadows.lines().next().is_some());
-        (live.snapshot.config.clone(), live.upstreams.resolver(), shadows, live.certificates.clone())
+        (live.snapshot.config.clone(), live.upstreams.keeper(), shadows, live.certificates.clone())
     };
     let mut pingora = Pingora::new_with_opt_and_conf(None, conf(config.threads));
     pingora.bootstrap();
@@ -85,7 +85,7 @@ pub fn serve(server: Server) -> Result<(), String> {
     for door in doors {
         pingora.add_service(Beside::door(door, begin.clone(), leaves.clone())?);
     }
-    let resolving = pingora.add_service(Beside::resolver(resolver));
+    let endpoints = pingora.add_service(Beside::endpoints(keeper));
     pingora.add_service(shadows);
     let keys = pingora.add_service(Beside::keyring(live.clone()));
     let admission = Admission {
@@ -112,7 +112,7 @@ pub fn serve(server: Server) -> Result<(), String> {
         let gate = admission.gate(&pingora.configuration, proxy, terms);
         let listening = Listening::new(number, listener, socket, gate, closed.clone(), begin.clone())?;
         let listening = pingora.add_service(listening);
-        listening.add_dependency(&resolving);
+        listening.add_dependency(&endpoints);
         listening.add_dependency(&keys);
     }
     drop(begin);

@@ -1,4 +1,4 @@
-//! The services that Pingora runs for us: one for each listener, one for each door, the resolver, and whoever sends
+//! The services that Pingora runs for us: one for each listener, one for each door, whoever keeps endpoints, and whoever sends
 //! copies of requests.
 //!
 //! Sockets are bound before and handed over by Pingora's table of descriptors, under a key of ours: so a port that is taken is an
@@ -21,7 +21,7 @@ use super::keyring;
 use super::live::Published;
 use super::server::Door;
 use super::shadow::runner::Runner;
-use super::upstream::dns::Resolver;
+use super::upstream::keeper::Keeper;
 use crate::config::listener::Listener;
 
 /// One traffic listener.
@@ -151,10 +151,10 @@ impl Beside {
         }))
     }
 
-    /// The resolver; traffic waits for its first round.
-    pub fn resolver(resolver: Arc<Resolver>) -> Beside {
-        Beside::new("resolver", move |ready| async move {
-            resolver.run(|| ready.notify_ready()).await;
+    /// Whoever looks names up and checks endpoints; traffic waits for the first names.
+    pub fn endpoints(keeper: Arc<Keeper>) -> Beside {
+        Beside::new("endpoints", move |ready| async move {
+            keeper.run(|| ready.notify_ready()).await;
         })
     }
 

@@ -12,7 +12,7 @@ mod budget;
 pub(super) mod copying;
 #[cfg(test)]
 mod fixture;
-mod head;
+pub(super) mod head;
 mod hooks;
 mod job;
 mod kept;

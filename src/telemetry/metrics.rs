@@ -17,6 +17,7 @@ use super::rare::Rare;
 use super::shadow::ShadowMetrics;
 use super::streams::StreamMetrics;
 use super::tls::TlsMetrics;
+use super::upstreams::UpstreamMetrics;
 use super::versions::VersionMetrics;
 use crate::config::ProblemKind;
 use crate::decide::Trouble;
@@ -48,6 +49,7 @@ pub struct Metrics {
     pub(super) shadows: ShadowMetrics,
     pub(super) streams: StreamMetrics,
     pub(super) tls: TlsMetrics,
+    pub(super) upstreams: UpstreamMetrics,
     pub(super) ofrep: OfrepMetrics,
     pub(super) versions: VersionMetrics,
     pub(super) identity: IdentityMetrics,
@@ -155,6 +157,7 @@ impl Metrics {
             shadows: ShadowMetrics::new(&registry, max_series),
             streams: StreamMetrics::new(&registry, max_series),
             tls: TlsMetrics::new(&registry),
+            upstreams: UpstreamMetrics::new(&registry, max_series),
             ofrep: OfrepMetrics::new(&registry, max_series),
             versions: VersionMetrics::new(&registry, max_series),
             identity: IdentityMetrics::new(&registry, max_series),

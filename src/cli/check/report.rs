@@ -155,6 +155,7 @@ fn served(service: &Service) -> Served {
         http: match version.http {
             UpstreamHttp::H1 => "h1",
             UpstreamHttp::H2 => "h2",
+            UpstreamHttp::Auto => "auto",
         },
     };
     Served {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::cli::answers::{Problem, Source, Split, Status};
+use crate::cli::answers::{Endpoint, Problem, Source, Split, Status, Upstream};
 use crate::cli::flags::words::{self, span};
 use crate::cli::output::text::{columns, padded, plain, wrap};
 use crate::cli::output::{BAD, FAINT, GOOD, STRONG, WARN, paint};
@@ -44,6 +44,7 @@ fn write(status: &Status, split: &Split, of: &str, now: i64, out: &mut String) -
         let line = format!("{}/{} fails: the default version serves", version.service, version.version);
         item(out, &paint(BAD, "!"), &line)?;
     }
+    write_out(&status.upstreams, out)?;
     if !status.overlay.is_empty() {
         let lost = if status.durable == Some(false) { "gone after a restart: no `state_dir`" } else { "" };
         heading(out, "by hand", lost)?;
@@ -79,6 +80,24 @@ fn write_problems(problems: &[Problem], out: &mut String) -> std::fmt::Result {
         0 => Ok(()),
         more => writeln!(out, "  and {more} more; --json tells all"),
     }
+}
+
+/// Endpoints that get no requests; that all others do is as always.
+fn write_out(upstreams: &[Upstream], out: &mut String) -> std::fmt::Result {
+    let is_out = |endpoint: &&Endpoint| matches!(&*endpoint.state, "ejected" | "down");
+    let all = upstreams
+        .iter()
+        .flat_map(|version| version.endpoints.iter().filter(is_out).map(move |endpoint| (version, endpoint)));
+    for (index, (version, endpoint)) in all.enumerate() {
+        if index == 0 {
+            heading(out, "endpoints", "that get no requests")?;
+        }
+        let Upstream { service, version, .. } = version;
+        let why = endpoint.why.as_deref().unwrap_or_default();
+        let line = format!("{service}/{version} {}: {why}", endpoint.address);
+        item(out, &paint(BAD, plain(&endpoint.state)), &line)?;
+    }
+    Ok(())
 }
 
 fn write_source(source: &Source, out: &mut String) -> std::fmt::Result {
@@ -159,6 +178,9 @@ mod tests {
             ],
             "overlay": [{"flag": "checkout-version", "kind": "kill", "variant": "stable", "value": "stable", "by": "ann",
                 "at": "2026-11-23T06:26:40Z", "why": "p99", "until": null}],
+            "upstreams": [{"service": "shop", "version": "canary", "endpoints": [
+                {"address": "10.0.0.3:9001", "weight": 1, "state": "down", "why": "status 503", "requests": 0},
+                {"address": "10.0.0.4:9001", "weight": 1, "state": "serving", "requests": 2}]}],
             "shadows": [{"route": "checkout", "version": "v2", "verdict": "v2 answered 14 of 14 requests like stable."}],
         }))
         .unwrap()
@@ -170,6 +192,9 @@ revision 03b1c2d3e4f5; the gateway runs for 3m
 problems
   error more.yaml:3: it cannot be read; look at it, and at everything else that
         might be the reason why it is so
+
+endpoints that get no requests
+  down shop/canary 10.0.0.3:9001: status 503
 
 by hand
   checkout-version: everyone gets `stable` (killed by ann, 3m ago: \"p99\")
@@ -206,6 +231,8 @@ shadows
         status.sources[0].name.push_str(&hostile);
         status.sources[0].state.push_str(&hostile);
         status.shadows[0].verdict.push_str(&hostile);
+        status.upstreams[0].endpoints[0].state = "down".to_owned();
+        status.upstreams[0].endpoints[0].why = Some(hostile.clone());
         status.evaluations[0].flag.push_str(&hostile);
         status.evaluations[1].variant = hostile.clone();
         status.since = None;

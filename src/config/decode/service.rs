@@ -1,6 +1,8 @@
 //! Decodes services, their versions and endpoints.
 
 use super::headers::{address, host};
+use super::health::{HEALTH, health};
+use super::outliers::{OUTLIERS, outliers};
 use super::protection::{HOLD_OUT, RETRIES, VERSION_LIMITS, hold_out, retries, version_limits};
 use super::scalar::{boolean, choice, duration, integer, name, path, shown, status};
 use super::tls::{CERTIFICATE, certificate};
@@ -9,7 +11,8 @@ use crate::config::Name;
 use crate::config::protection::unfit;
 use crate::config::reference::{Object, Type, default, one_of, optional, required};
 use crate::config::service::{
-    Endpoint, EndpointHost, Service, ServiceId, Timeouts, UpstreamHttp, UpstreamTls, Version, VersionId,
+    Balance, Endpoint, EndpointHost, Health, Probe, Service, ServiceId, Timeouts, UpstreamHttp, UpstreamTls,
+    Version, VersionId,
 };
 use crate::config::suggest;
 use crate::config::tree::Node;
@@ -55,7 +58,12 @@ pub static VERSION: Object = Object {
             Type::Object(&UPSTREAM_TLS),
             "Speaks TLS to its endpoints; `{}` takes every default. Plain if absent.",
         ),
-        default("http", Type::Choice(&["h1", "h2"]), "h1", "HTTP/1.1 or HTTP/2."),
+        default(
+            "http",
+            Type::Choice(&["h1", "h2", "auto"]),
+            "h1",
+            "HTTP/1.1; HTTP/2, without TLS by prior knowledge; or what a TLS handshake settles, HTTP/2 before HTTP/1.1.",
+        ),
         default("timeouts", Type::Object(&TIMEOUTS), "{}", "What is not given here is the service's."),
         optional(
             "unfit",
@@ -69,6 +77,25 @@ pub static VERSION: Object = Object {
             "When it is held out, as it fails so often; `off`: never.",
         ),
         default("limits", Type::Object(&VERSION_LIMITS), "{}", "What its requests may hold at once."),
+        default(
+            "balance",
+            Type::Choice(&["round_robin", "least_requests", "hash"]),
+            "round_robin",
+            "Which endpoint serves: each in its turn; the one of two with fewer live requests; or the same one for a targeting key.",
+        ),
+        optional("health", Type::Object(&HEALTH), "Checks its endpoints. All are well if absent."),
+        default(
+            "outliers",
+            Type::Either(&Type::Choice(&["off"]), &Type::Object(&OUTLIERS)),
+            "{}",
+            "Ejects an endpoint that fails requests.",
+        ),
+        default(
+            "slow_start",
+            Type::Duration { zero: true },
+            "0s",
+            "How long an endpoint that is new or returns takes to get its full share.",
+        ),
     ],
     rules: &[],
     later: &[],
@@ -123,10 +150,16 @@ pub static TIMEOUTS: Object = Object {
             "From the request's end to the response's head, and between two reads of a response that is no stream.",
         ),
         default(
+            "between",
+            Type::Duration { zero: false },
+            "60s",
+            "Between two reads of a stream (events, gRPC, WebSocket), where it is longer than `first_byte`; and for each write.",
+        ),
+        default(
             "idle",
             Type::Duration { zero: false },
             "60s",
-            "Between two reads of a stream (events, gRPC, WebSocket), where it is longer than `first_byte`; and how long a connection waits to be used again.",
+            "How long a connection waits to be used again.",
         ),
         optional("total", Type::Duration { zero: false }, "For the whole exchange; unbounded if absent."),
     ],
@@ -254,12 +287,24 @@ fn version(
     let endpoints = fields.get("endpoints", decoder, endpoints);
     let tls = fields.get("tls", decoder, tls);
     let http = fields.get("http", decoder, |item, decoder| {
-        choice(item, decoder, [("h1", UpstreamHttp::H1), ("h2", UpstreamHttp::H2)])
+        let words = [("h1", UpstreamHttp::H1), ("h2", UpstreamHttp::H2), ("auto", UpstreamHttp::Auto)];
+        choice(item, decoder, words)
     });
     let timeouts = fields.get("timeouts", decoder, |item, decoder| timeouts(item, decoder, service));
     let given = fields.get("unfit", decoder, |item, decoder| decoder.list(item, status));
     let hold_out = fields.get("hold_out", decoder, hold_out);
     let limits = fields.get("limits", decoder, |item, decoder| version_limits(item, decoder, is_default));
+    let balance = fields.get("balance", decoder, |item, decoder| {
+        let words = [
+            ("round_robin", Balance::RoundRobin),
+            ("least_requests", Balance::LeastRequests),
+            ("hash", Balance::Hash),
+        ];
+        choice(item, decoder, words)
+    });
+    let health = fields.get("health", decoder, |item, decoder| checks(item, decoder, http));
+    let outliers = fields.get("outliers", decoder, outliers);
+    let slow_start = fields.get("slow_start", decoder, duration);
     Some(Version {
         name: Name::from(""),
         endpoints: endpoints?,
@@ -269,7 +314,22 @@ fn version(
         unfit: given.unwrap_or_else(|| unfit(is_default)),
         hold_out: hold_out?,
         limits: limits?,
+        balance: balance?,
+        health,
+        outliers: outliers?,
+        slow_start: slow_start?,
     })
+}
+
+/// How endpoints are checked; gRPC is spoken over HTTP/2 alone.
+fn checks(item: &Item<'_>, decoder: &mut Decoder<'_>, http: Option<UpstreamHttp>) -> Option<Health> {
+    let health = health(item, decoder)?;
+    if matches!(health.probe, Probe::Grpc { .. }) && http.is_some_and(|http| http != UpstreamHttp::H2) {
+        let problem = item.problem("gRPC is asked of a version that does not speak HTTP/2 alone");
+        decoder
+            .report(problem.with_expected("`http: h2` beside it").with_fix("add `http: h2` to the version"));
+    }
+    Some(health)
 }
 
 fn endpoints(item: &Item<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<Endpoint>> {
@@ -321,6 +381,7 @@ fn timeouts(item: &Item<'_>, decoder: &mut Decoder<'_>, others: Timeouts) -> Opt
     Some(Timeouts {
         connect: own("connect").unwrap_or(others.connect),
         first_byte: own("first_byte").unwrap_or(others.first_byte),
+        between: own("between").unwrap_or(others.between),
         idle: own("idle").unwrap_or(others.idle),
         total: own("total").or(others.total),
     })

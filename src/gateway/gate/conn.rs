@@ -51,7 +51,7 @@ enum Show {
     Bytes(u64),
     /// A chunked body.
     Chunks(Chunks),
-    /// Whatever comes: a tunnel.
+    /// Whatever comes: a tunnel, or TLS.
     All,
     /// Whatever comes, in frames.
     Frames(Box<Watch>),
@@ -115,6 +115,13 @@ impl Conn {
         self.most = limits.body_bytes.unwrap_or(u64::MAX);
         self.shown = 0;
         bytes
+    }
+
+    /// Shows everything from now on.
+    pub fn open(mut self) -> Conn {
+        self.show = Show::All;
+        self.pace = None;
+        self
     }
 
     /// Shows everything from now on, and watches the frames it is made of. What is heard is why the connection has to end.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use pingora::http::RequestHeader;
-use pingora::upstreams::peer::HttpPeer;
 
 use super::budget::Charge;
 use super::head;
@@ -20,7 +19,7 @@ use super::sender::{Errand, Sender};
 use crate::compare::{Dropped, Failed};
 use crate::config::service::{ServiceId, VersionId};
 use crate::config::shadow::ShadowRule;
-use crate::gateway::upstream::Pool;
+use crate::gateway::upstream::{Asked, Picked, Pool};
 
 /// One a process.
 pub struct Runner {
@@ -33,7 +32,7 @@ pub struct Runner {
 struct Way {
     pool: Arc<Pool>,
     address: SocketAddr,
-    peer: Box<HttpPeer>,
+    picked: Picked,
     _places: (Charge, Charge),
 }
 
@@ -108,8 +107,8 @@ impl Runner {
     fn way(&self, request: &Request, line: &Line, to: (ServiceId, VersionId)) -> Result<Way, Dropped> {
         let places = self.outbox.in_flight.one().zip(line.place()).ok_or(Dropped::InFlight)?;
         let pool = request.live.shadows.pool(to.0, to.1).ok_or(Dropped::NoEndpoint)?;
-        let (address, peer) = pool.pick(&[], false).ok_or(Dropped::NoEndpoint)?;
-        Ok(Way { pool: Arc::clone(pool), address, peer, _places: places })
+        let (address, picked) = pool.pick(&Asked::default()).ok_or(Dropped::NoEndpoint)?;
+        Ok(Way { pool: Arc::clone(pool), address, picked, _places: places })
     }
 
     /// Sends a copy and takes its answer in; it is kept if it is `compared`.
@@ -121,7 +120,7 @@ impl Runner {
         way: Way,
         compared: bool,
     ) -> Result<Option<Keeping>, Failed> {
-        let Way { pool, address, peer, _places } = way;
+        let Way { pool, address, picked: Picked { peer, place: _place }, _places } = way;
         let errand =
             Errand { peer, head, body: &request.body, timeout: rule.timeout, max_answer: rule.max_answer };
         let bytes = &self.outbox.bytes;

@@ -1,88 +1,112 @@
-//! Keeps the addresses of named endpoints fresh, in the background: no request waits for a resolver.
+//! Looks the names of endpoints up, in the background: no request waits for a resolver.
 //!
-//! Every name is looked up when its version becomes live and then every ten seconds. What was found last stays when a look-up
-//! fails: a resolver's bad minute is no reason to lose an upstream.
+//! `/etc/hosts` first, then DNS by the system's configuration with the time to live that the answer has, and where DNS knows nothing the
+//! system's own resolver, which may know more (mDNS, LDAP) but tells no time. What was found last stays when a look-up fails: a resolver's
+//! bad minute is no reason to lose an upstream.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, mpsc};
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{Hosts, ResolverBuilder, TokioResolver};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 
 use super::Pool;
 
-const EVERY: Duration = Duration::from_secs(10);
-/// One name's look-up; less than the interval, so that look-ups never pile up.
+/// One name's look-up.
 const LOOKUP: Duration = Duration::from_secs(5);
-/// How long traffic waits for the first look-ups.
-const FIRST: Duration = Duration::from_secs(2);
+/// Bounds on what an answer says how long it holds.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(300);
+/// When an answer does not say it, and after a failure.
+const AGAIN: Duration = Duration::from_secs(10);
 
-/// Takes the pools whose endpoints have names; one a process.
-#[derive(Debug)]
-pub struct Resolver {
-    new: mpsc::UnboundedSender<Weak<Pool>>,
-    /// Held by whoever runs.
-    intake: Mutex<mpsc::UnboundedReceiver<Weak<Pool>>>,
+/// Where names are looked up.
+pub struct Names(Option<TokioResolver>);
+
+/// Addresses, and how long they hold.
+#[derive(Debug, PartialEq)]
+struct Answer {
+    addresses: Vec<SocketAddr>,
+    holds: Duration,
 }
 
-impl Resolver {
-    pub fn new() -> Arc<Resolver> {
-        // Unbounded, but filled only by reloads, one entry a version with names.
-        let (new, intake) = mpsc::unbounded_channel();
-        Arc::new(Resolver { new, intake: Mutex::new(intake) })
+impl Names {
+    /// By the system's configuration; within a runtime.
+    pub fn new() -> Names {
+        Names::of(TokioResolver::builder_tokio().and_then(Names::built))
     }
 
-    /// Looks the pool's names up from now on, as long as it lives.
-    pub fn watch(&self, pool: &Arc<Pool>) {
-        // The receiver is gone only when the process ends.
-        let _ = self.new.send(Arc::downgrade(pool));
+    fn of(resolver: Result<TokioResolver, NetError>) -> Names {
+        let told = "DNS is not asked directly, so names are looked up every ten seconds";
+        Names(resolver.inspect_err(|error| tracing::warn!(%error, "{told}")).ok())
     }
 
-    /// Resolves until the process ends; `ready` is called when the names known at the start have been looked up once.
-    pub async fn run(&self, ready: impl FnOnce()) {
-        let mut intake = self.intake.lock().await;
-        let mut pools = Vec::new();
-        while let Ok(pool) = intake.try_recv() {
-            pools.push(pool);
+    fn built(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioResolver, NetError> {
+        // What is asked again is to be answered anew.
+        builder.options_mut().cache_size = 0;
+        builder.build()
+    }
+
+    async fn look_up(&self, host: &str, port: u16) -> Result<Answer, String> {
+        if let Some(resolver) = &self.0
+            && let Ok(answer) = resolver.clone().asked(host, port).await
+        {
+            return Ok(answer);
         }
-        let _ = timeout(FIRST, async { look_up(&pools).join_all().await }).await;
-        ready();
-        let mut ticks = interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.reset();
-        loop {
-            tokio::select! {
-                pool = intake.recv() => {
-                    let Some(pool) = pool else { return };
-                    look_up(std::slice::from_ref(&pool)).detach_all();
-                    pools.push(pool);
-                }
-                _ = ticks.tick() => {
-                    pools.retain(|pool| pool.strong_count() > 0);
-                    look_up(&pools).detach_all();
-                }
-            }
+        match tokio::net::lookup_host((host, port)).await {
+            Ok(found) => Ok(Answer { addresses: found.collect(), holds: AGAIN }),
+            Err(error) => Err(error.to_string()),
         }
     }
 }
 
-/// One task a pool, so that no slow name holds up another version's.
-fn look_up(pools: &[Weak<Pool>]) -> JoinSet<()> {
-    pools
-        .iter()
-        .filter_map(Weak::upgrade)
-        .map(|pool| async move {
-            for (index, (host, port)) in pool.names().enumerate() {
-                match timeout(LOOKUP, tokio::net::lookup_host((host, port))).await {
-                    Ok(Ok(found)) => pool.found(index, found.collect()),
-                    Ok(Err(error)) => pool.not_found(host, &error.to_string()),
-                    Err(_) => pool.not_found(host, "the resolver does not answer"),
-                }
+trait Ask {
+    async fn asked(self, host: &str, port: u16) -> Result<Answer, ()>;
+}
+
+impl Ask for TokioResolver {
+    async fn asked(mut self, host: &str, port: u16) -> Result<Answer, ()> {
+        // Read each time: it is short, and this is how a change in it is seen.
+        self.set_hosts(Arc::new(Hosts::from_system().unwrap_or_default()));
+        let found = self.lookup_ip(host).await.map_err(drop)?;
+        let addresses: Vec<_> = found.iter().map(|address| SocketAddr::new(address, port)).collect();
+        let holds = found.valid_until().saturating_duration_since(Instant::now());
+        if addresses.is_empty() { Err(()) } else { Ok(Answer { addresses, holds }) }
+    }
+}
+
+/// Keeps the name with this index fresh until its pool is gone or retired; `first` is let go after the first look-up.
+pub async fn keep(pool: Weak<Pool>, index: usize, names: Arc<Names>, first: mpsc::Sender<()>) {
+    let mut first = Some(first);
+    loop {
+        let Some(pool_now) = pool.upgrade().filter(|pool| !pool.is_retired()) else { return };
+        let Some((host, port)) = pool_now.names().nth(index).map(|(host, port)| (host.to_owned(), port))
+        else {
+            return;
+        };
+        let holds = match timeout(LOOKUP, names.look_up(&host, port)).await {
+            Ok(Ok(answer)) => {
+                pool_now.found(index, answer.addresses);
+                answer.holds.clamp(SHORTEST, LONGEST)
             }
-        })
-        .collect()
+            Ok(Err(why)) => {
+                pool_now.not_found(&host, &why);
+                AGAIN
+            }
+            Err(_) => {
+                pool_now.not_found(&host, "the resolver does not answer");
+                AGAIN
+            }
+        };
+        drop(first.take());
+        // Not held while it sleeps: a pool that nobody uses is to go.
+        drop(pool_now);
+        sleep(holds).await;
+    }
 }
 
 /// Addresses in an order of their own: a resolver that rotates its answers changes nothing.
@@ -90,4 +114,85 @@ pub fn sorted(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     addresses.sort();
     addresses.dedup();
     addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+    use tokio::net::UdpSocket;
+
+    use super::*;
+
+    /// Names that are looked up at a server of DNS that knows `shop.test`: two addresses, with that time to live.
+    async fn names(seconds: u32, asked: Arc<AtomicU32>) -> Names {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut connection = ConnectionConfig::udp();
+        connection.port = socket.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let mut question = [0; 512];
+            while let Ok((length, from)) = socket.recv_from(&mut question).await {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let _ = socket.send_to(&answer(&question[..length], seconds), from).await;
+            }
+        });
+        let address: IpAddr = "127.0.0.1".parse().unwrap();
+        let server = NameServerConfig::new(address, true, vec![connection]);
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+        Names::of(Names::built(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())))
+    }
+
+    /// What RFC 1035, 4.1 says of an answer; a question has one name, and options behind it.
+    fn answer(question: &[u8], seconds: u32) -> Vec<u8> {
+        let name_ends = 12 + question[12..].iter().position(|byte| *byte == 0).unwrap() + 1;
+        let known = question[12..name_ends].eq_ignore_ascii_case(b"\x04shop\x04test\0");
+        let is_v4 = question[name_ends + 1] == 1;
+        let addresses: &[[u8; 4]] = if known && is_v4 { &[[192, 0, 2, 9], [192, 0, 2, 8]] } else { &[] };
+        let mut out = question[..2].to_vec();
+        out.extend_from_slice(&[0x81, if known { 0x80 } else { 0x83 }]);
+        out.extend_from_slice(&[0, 1, 0, addresses.len() as u8, 0, 0, 0, 0]);
+        out.extend_from_slice(&question[12..name_ends + 4]);
+        for address in addresses {
+            out.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1]);
+            out.extend_from_slice(&seconds.to_be_bytes());
+            out.extend_from_slice(&[0, 4]);
+            out.extend_from_slice(address);
+        }
+        out
+    }
+
+    #[tokio::test]
+    async fn an_answer_holds_as_long_as_it_says_and_is_asked_for_anew() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let names = names(77, Arc::clone(&asked)).await;
+        let answer = names.look_up("shop.test", 80).await.unwrap();
+        let addresses = sorted(answer.addresses);
+        assert_eq!(
+            addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["192.0.2.8:80", "192.0.2.9:80"]
+        );
+        assert!((70..=77).contains(&answer.holds.as_secs()), "{:?}", answer.holds);
+        let before = asked.load(Ordering::SeqCst);
+        names.look_up("shop.test", 80).await.unwrap();
+        assert!(asked.load(Ordering::SeqCst) > before, "nothing is answered from a cache");
+    }
+
+    #[tokio::test]
+    async fn what_the_system_knows_is_found_without_dns_and_what_nobody_knows_is_an_error() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let names = names(1, Arc::clone(&asked)).await;
+        let answer = names.look_up("localhost", 80).await.unwrap();
+        assert!(answer.addresses.iter().all(|address| address.ip().is_loopback()), "{answer:?}");
+        assert!(!answer.addresses.is_empty());
+        assert_eq!(asked.load(Ordering::SeqCst), 0);
+        assert!(names.look_up("nowhere.invalid", 80).await.is_err());
+    }
+
+    #[test]
+    fn an_order_of_answers_is_none() {
+        let at = |last| SocketAddr::from(([192, 0, 2, last], 80));
+        assert_eq!(sorted(vec![at(2), at(1), at(2)]), [at(1), at(2)]);
+    }
 }

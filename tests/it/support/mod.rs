@@ -46,7 +46,6 @@ pub use shadow::{always, changes, comparing, dark, json_answer, named, original_
 pub use shop::{Shop, one_route, opt_in, services, versions};
 pub use streaming::{EchoUpstream, LongUpstream, Stay};
 pub use tls::{Authority, Issued};
-pub use tls::Authority;
 pub use tokens::{Issuer, now};
 pub use upstream::{Answer, Upstream};
 pub use wait::{eventually, within};
