@@ -223,7 +223,10 @@ impl Exchange {
         if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
             stay.answered(uptime());
         }
-        self.report(Served::of(response.status));
+        // An unfit one was told of as a failure.
+        if !self.is_unfit(response.status) {
+            self.report(Served::of(response.status));
+        }
         if self.streaming.is_none() && is_stream(response) {
             self.streaming = self.begin_stream();
         }
