@@ -65,6 +65,10 @@ bench-shadow: setup-run ## Measure what shadows cost a client and the CPU, besid
 bench-kill: setup-run ## Measure how soon a kill is true on every worker, under load
 	$(CARGO) bench --locked --bench kill
 
+.PHONY: bench-hang
+bench-hang: setup-run ## Measure what a canary that hangs takes from stable: at most 1.25 times its p99 and 1 ms
+	$(CARGO) bench --locked --bench hang
+
 .PHONY: bench-ofrep
 bench-ofrep: setup-run ## Time answers to OpenFeature clients: alone, and by the whole gateway under load
 	$(CARGO) bench --locked --bench ofrep_bulk

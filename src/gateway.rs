@@ -13,6 +13,7 @@ mod caching;
 mod circuit;
 mod drain;
 mod exchange;
+mod failure;
 mod fields;
 mod form;
 mod forwarded;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, RETRY_AFTER};
+use http::header::{HOST, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
@@ -19,9 +19,9 @@ use tokio::sync::watch;
 
 use super::CLIENT_IDLE;
 use super::answer::Answer;
-use super::attempts::Failure;
 use super::drain::Traffic;
 use super::exchange::Exchange;
+use super::failure::{self, UNFIT};
 use super::gate::conn;
 use super::gate::refusal::Refusal;
 use super::intake::{self, Verdict};
@@ -32,9 +32,6 @@ use super::{h2, inbound, outbound};
 use crate::config::Name;
 use crate::telemetry::AccessLog;
 use crate::telemetry::access_log::Line;
-
-/// Bytes of a body that Pingora keeps, so that it can be sent again.
-const REPLAYED: u64 = 64 << 10;
 
 /// The proxy of one listener.
 pub struct Proxy {
@@ -84,7 +81,7 @@ impl ProxyHttp for Proxy {
     async fn upstream_peer(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Box<HttpPeer>> {
         exchange.upstream_begins();
         let buffered = exchange.live.snapshot.config.limits.buffered_body;
-        let waits = !session.as_mut().is_body_done() && !is_awaited(session, buffered);
+        let waits = !session.as_mut().is_body_done() && !failure::is_awaited(session, buffered);
         exchange.next_peer(waits).map_err(|status| Error::new_up(ErrorType::HTTPStatus(status.as_u16())))
     }
 
@@ -155,19 +152,16 @@ impl ProxyHttp for Proxy {
         exchange: &mut Exchange,
     ) -> Result<()> {
         exchange.upstream_spoke();
-        if is_interim(response) && exchange.may_be_interim() {
+        if failure::is_interim(response) && exchange.may_be_interim() {
             return Ok(());
         }
         // Nobody asked for another protocol: behind a 101 the client would take for an answer what is none.
         let switches = response.status == StatusCode::SWITCHING_PROTOCOLS && !exchange.upgrade;
-        if is_interim(response) || switches || !inbound::is_framed(response) {
+        if failure::is_interim(response) || switches || !inbound::is_framed(response) {
             return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
         }
-        if exchange.is_unfit(response.status) && exchange.failed(failure(session, UNFIT, false)) {
-            let mut error = Error::explain(ErrorType::Custom(UNFIT), "another version answers");
-            error.as_up();
-            error.set_retry(true);
-            return Err(error);
+        if exchange.is_unfit(response.status) && exchange.failed(failure::of(session, UNFIT, false)) {
+            return Err(failure::unfit());
         }
         exchange.answered(response);
         exchange.keep_head(response);
@@ -232,7 +226,7 @@ impl ProxyHttp for Proxy {
             return error;
         }
         exchange.upstream_spoke();
-        let failure = failure(session, why(error.etype()), error.retry());
+        let failure = failure::of(session, why(error.etype()), error.retry());
         error.set_retry(exchange.failed(failure));
         error
     }
@@ -252,7 +246,7 @@ impl ProxyHttp for Proxy {
         if status == Some(StatusCode::INTERNAL_SERVER_ERROR) {
             tracing::error!(reason = error.reason_str(), "a request failed inside the gateway");
         }
-        if let Some(status) = status.filter(|_| !is_begun(session)) {
+        if let Some(status) = status.filter(|_| !failure::is_begun(session)) {
             let answer = Answer::error(status);
             let answer = if exchange.full { answer.with(RETRY_AFTER, SOON) } else { answer };
             // A client that is gone cannot be told.
@@ -309,47 +303,8 @@ impl Proxy {
     }
 }
 
-/// Why an answer failed that says so itself: a token as those of [`why`].
-const UNFIT: &str = "status";
 /// When a client may come again whose version is at its limits: in a second.
 const SOON: HeaderValue = HeaderValue::from_static("1");
-
-/// A failure of an upstream, as the request is now.
-fn failure(session: &Session, why: &'static str, stale: bool) -> Failure {
-    let head = session.req_header();
-    Failure {
-        why,
-        stale,
-        idempotent: head.method.is_idempotent(),
-        // A body that is too long is so from its begin on, not only once too much of it has come.
-        spent: session.as_ref().retry_buffer_truncated()
-            || length(head).is_some_and(|length| length > REPLAYED)
-            || is_begun(session),
-    }
-}
-
-/// Whether the gate has awaited the body, as it does with small ones.
-fn is_awaited(session: &Session, buffered: u64) -> bool {
-    let head = session.req_header();
-    session.as_downstream().as_http1().is_some()
-        && !head.headers.contains_key(EXPECT)
-        && length(head).is_some_and(|length| length <= buffered)
-}
-
-fn length(head: &RequestHeader) -> Option<u64> {
-    head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Whether an answer has begun to go to the client. Behind a 101 comes no answer: what is written there, the client takes for the other
-/// protocol.
-fn is_begun(session: &Session) -> bool {
-    session.response_written().is_some_and(|head| !is_interim(head))
-}
-
-/// Whether an answer is yet to come behind it.
-fn is_interim(head: &ResponseHeader) -> bool {
-    head.status.is_informational() && head.status != StatusCode::SWITCHING_PROTOCOLS
-}
 
 /// Whether a body may go on; `end`: this is all of it.
 fn goes_on(exchange: &Exchange, end: bool) -> Result<()> {
