@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, DEAD, Gateway, RawUpstream, Shop, Upstream, eventually, one_route, read_request, services, split,
-    versions,
+    Answer, DEAD, Gateway, H2cUpstream, RawUpstream, Shop, Upstream, eventually, one_route, read_request,
+    services, split, versions,
 };
 
 /// Everyone goes to the canary.
@@ -217,4 +217,57 @@ fn a_large_body_goes_to_the_default_version_as_long_as_nothing_was_sent() {
     assert!(stable.last().body == body);
     let line = gateway.access("the request", |line| line["method"] == "POST");
     assert_eq!(line["fallback"], "limit");
+}
+
+#[test]
+fn http_2_to_the_version_changes_nothing() {
+    let (stable, sick) = (Upstream::start("stable"), H2cUpstream::start("canary"));
+    let config =
+        services(&format!("['{}']", stable.address), &format!("['{}']", sick.address)) + &one_route("");
+    let gateway = Gateway::start(&canary(&config, "http: h2"), all_canary());
+    let body: Vec<u8> = (0..60_000_u32).map(|byte| (byte * 31) as u8).collect();
+    let mut client = gateway.client();
+    for status in [503, 0] {
+        sick.answer(status);
+        assert_eq!(client.get("/").send().text(), "stable", "{status}");
+        assert_eq!(client.request("PUT", "/").body(&body).send().text(), "stable", "{status}");
+        assert!(stable.last().body == body, "{status}");
+        let posted = client.post("/", "pay").send();
+        assert_eq!(posted.status, if status == 0 { 502 } else { status }, "{status}");
+    }
+    assert_eq!((stable.count(), sick.requests().len()), (4, 6));
+    sick.answer(200);
+    assert_eq!(client.get("/").send().text(), "canary", "one bad stream is no bad connection");
+}
+
+#[test]
+fn a_canary_that_dies_under_load_fails_nobody() {
+    let shop = Shop::start();
+    let rest = one_route("") + "context: {targeting_key: [{header: x-user}]}\n";
+    let gateway = shop.gateway(&rest, json!({"v": split(50)}));
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (gateway, over) = (&gateway, &over);
+            scope.spawn(move || {
+                let mut client = gateway.client();
+                for number in 0.. {
+                    let user = format!("{thread}-{number}");
+                    let answer = client.get("/").header("x-user", user).send();
+                    assert!(answer.status == 200, "{} at the {number}th", answer.status);
+                    if over.load(std::sync::atomic::Ordering::Relaxed) {
+                        return;
+                    }
+                }
+            });
+        }
+        shop.canary.wait_for(200);
+        shop.canary.stop();
+        let before = shop.stable.count();
+        shop.stable.wait_for(before + 500);
+        let back = Upstream::start_at(shop.canary.address, "canary");
+        back.wait_for(50);
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert!(gateway.metrics().sum("flagway_fallbacks_total", &[("from", "canary")]) > 0.0);
 }

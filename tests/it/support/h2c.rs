@@ -1,7 +1,7 @@
-//! A recording upstream that speaks HTTP/2 without TLS; it answers 200 with its own name.
+//! A recording upstream that speaks HTTP/2 without TLS; it answers with its own name, and 200 unless it is told another status.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ struct Shared {
     name: String,
     recorded: Mutex<Vec<Recorded>>,
     connections: AtomicUsize,
+    status: AtomicU16,
 }
 
 impl H2cUpstream {
@@ -29,6 +30,7 @@ impl H2cUpstream {
             name: name.to_owned(),
             recorded: Mutex::default(),
             connections: AtomicUsize::new(0),
+            status: AtomicU16::new(200),
         });
         let serving = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -46,6 +48,11 @@ impl H2cUpstream {
             });
         });
         H2cUpstream { address, shared }
+    }
+
+    /// From now on it answers with this status; 0: it resets each stream instead.
+    pub fn answer(&self, status: u16) {
+        self.shared.status.store(status, Ordering::SeqCst);
     }
 
     pub fn requests(&self) -> Vec<Recorded> {
@@ -99,7 +106,11 @@ impl Shared {
             body.extend_from_slice(&data);
         }
         self.recorded.lock().unwrap().push(Recorded { head, body, connection, sni: None });
-        let mut out = respond.send_response(Response::new(()), false)?;
+        let Ok(head) = Response::builder().status(self.status.load(Ordering::SeqCst)).body(()) else {
+            respond.send_reset(h2::Reason::INTERNAL_ERROR);
+            return Ok(());
+        };
+        let mut out = respond.send_response(head, false)?;
         out.send_data(Bytes::from(self.name.clone()), true)
     }
 }
