@@ -3,8 +3,8 @@
 //! `make bench-hang`. It runs the real binary between upstreams and clients of its own, at half of what they can do together on this
 //! machine; rounds with a canary that is well, with one that hangs, and with one that hangs and may be held out take turns. Latencies
 //! count from the moment at which a request was due. The canary's `first_byte` is a second, so that a round has both: requests that
-//! hang, and their coming to stable afterwards. `FLAGWAY_BENCH_ROUNDS` (7) and `_SECONDS` (4, a round) make it shorter. It fails if
-//! what it promises does not hold.
+//! hang, and their coming to stable afterwards. `FLAGWAY_BENCH_ROUNDS` (7) and `_SECONDS` (4, a round) make it shorter, `_RATE` sets another
+//! number of requests a second. It fails if what it promises does not hold.
 
 #![allow(clippy::disallowed_methods, reason = "its threads are its own; the environment is its command line")]
 
@@ -34,10 +34,13 @@ fn main() -> ExitCode {
     let load = |path, requests, rate| Load { address: server.traffic, path, requests, rate }.run();
     // The first fills pools and warms caches.
     load(SIDES[0].0, ESTIMATE / 10, None);
-    let closed = load(SIDES[0].0, ESTIMATE, None);
-    let rate = ESTIMATE as f64 / closed.elapsed.as_secs_f64() / 2.0;
+    let half = || ESTIMATE as f64 / load(SIDES[0].0, ESTIMATE, None).elapsed.as_secs_f64() / 2.0;
+    let rate = match number("FLAGWAY_BENCH_RATE", 0.0) {
+        0.0 => half(),
+        rate => rate,
+    };
     let requests = (rate * time.as_secs_f64()) as u64;
-    println!("{rate:.0} requests a second, half of saturation; a tenth of them for the canary");
+    println!("{rate:.0} requests a second, a tenth of them for the canary");
     println!(
         "round  {:24} {:>9} {:>9} {:>12} {:>7} {:>9}",
         "canary", "p50", "p99", "canary's p99", "errors", "resident"

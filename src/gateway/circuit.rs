@@ -126,7 +126,7 @@ impl Part {
 /// The number of the window's part that is now.
 fn tick(rules: &HoldOut, now: Duration) -> u64 {
     let width = (millis(rules.over) / PARTS).max(1);
-    millis(now) / width & mask(TICK_BITS)
+    (millis(now) / width) & mask(TICK_BITS)
 }
 
 /// When a rest that begins now is over.
@@ -164,10 +164,13 @@ mod tests {
         (0..times).map(|_| circuit.failed(&RULES, false, at(seconds))).filter(|held| *held).count() == 1
     }
 
+    /// What comes at a second: so many that are answered, and so many that fail.
+    type Step = (u32, u32, f64);
+
     #[test]
     fn a_version_that_fails_often_enough_and_in_part_enough_is_held_out() {
-        let table: [(&[(u32, u32, f64)], bool); 8] = [
-            // (answered, failed, at), held out
+        let table: [(&[Step], bool); 8] = [
+            // steps, held out
             (&[(0, 2, 1.0)], false),
             (&[(0, 3, 1.0)], true),
             (&[(3, 3, 1.0)], true),
