@@ -77,6 +77,17 @@ bench-ofrep: setup-run ## Time answers to OpenFeature clients: alone, and by the
 hostile: setup-run ## Measure how long the worst of 10,000 hostile documents holds an evaluation up: at most 10 ms
 	$(CARGO) bench --locked --bench hostile
 
+# Minutes that `make soak` lasts.
+MINUTES ?= 30
+
+.PHONY: soak
+soak: setup-run ## Watch memory and open files over half an hour of full load with a reload every second (MINUTES=30)
+	FLAGWAY_SOAK_MINUTES=$(MINUTES) $(CARGO) bench --locked --bench soak
+
+.PHONY: idle
+idle: setup-run ## Measure the memory of 10,000 idle connections: at most 350 MB
+	ulimit -n 20000 && $(CARGO) bench --locked --bench soak -- idle
+
 .PHONY: release
 release: setup-run ## Build target/release/flagway: fat LTO, one codegen unit, minutes
 	$(CARGO) build --locked --release

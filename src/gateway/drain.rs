@@ -148,10 +148,17 @@ impl ShutdownSignalWatch for Signals {
             }
         };
         if stop != Stop::Now {
+            let again = async {
+                if matches!(stop, Stop::Replaced(_)) {
+                    // Meant for the one that serves: this one is on its way out already.
+                    let _ = term.recv().await;
+                }
+                let _ = term.recv().await;
+            };
             tokio::select! {
                 () = self.drain(stop) => {}
                 _ = int.recv() => {}
-                _ = term.recv() => {}
+                () = again => {}
             }
         }
         // Everything that could be waited for was.

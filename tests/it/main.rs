@@ -22,6 +22,8 @@ mod eval;
 mod examples;
 mod fallback;
 mod fallback_hostile;
+mod faults_clients;
+mod faults_upstreams;
 mod flag_sets;
 mod flags_command;
 mod gate;

@@ -1,6 +1,8 @@
 //! Upgrades: another process takes the sockets, and nobody notices; or it does not, and nothing has happened.
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
@@ -175,4 +177,59 @@ fn streams_of_the_old_process_last_until_its_grace_is_over() {
     new.echoes("and here");
     let line = gateway.access("the cut tunnel", |line| line["path"] == "/tunnel");
     assert_eq!(line["status"], 101);
+}
+
+#[test]
+fn a_supervisor_is_told_who_serves_and_when_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let told = || {
+        let mut text = [0; 200];
+        let length = socket.recv(&mut text).expect("something is told");
+        String::from_utf8_lossy(&text[..length]).trim().to_owned()
+    };
+    let setup = Shop::start().setup(&one_route(""), json!({"v": opt_in()}));
+    let mut gateway = setup.env("NOTIFY_SOCKET", &folder.path().join("notify").display().to_string()).start();
+    assert_eq!(told(), "READY=1");
+    let new = gateway.upgrade();
+    assert_eq!([told(), told()], [format!("MAINPID={new}"), "READY=1".to_owned()]);
+    gateway.stop_heir("TERM");
+    assert_eq!(told(), "STOPPING=1");
+}
+
+#[test]
+fn a_signal_to_all_processes_does_not_cut_what_the_old_one_finishes() {
+    let shop = Shop::start();
+    shop.stable.answer(|_| Answer::new(200, "late but whole").after(Duration::from_secs(2)));
+    let mut gateway = shop.gateway(&one_route(""), json!({"v": opt_in()}));
+    let address = gateway.address("main");
+    let request = std::thread::spawn(move || Client::new(address).get("/").send());
+    shop.stable.wait_for(1);
+    gateway.begin_upgrade();
+    gateway.signal("TERM");
+    gateway.stop_heir("TERM");
+    assert_eq!(request.join().expect("the request was answered").text(), "late but whole");
+    assert_eq!(gateway.wait_for_former().code(), Some(0));
+}
+
+#[test]
+fn the_unit_for_systemd_is_one_that_systemd_takes() {
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/conf/flagway.service");
+    let text = std::fs::read_to_string(unit).unwrap();
+    for line in
+        ["Type=notify", "ExecReload=/bin/kill -HUP $MAINPID", "NoNewPrivileges=yes", "ProtectSystem=strict"]
+    {
+        assert!(text.lines().any(|have| have == line), "{line}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("flagway.service");
+    std::fs::write(&copy, text.replace("/usr/local/bin/flagway", env!("CARGO_BIN_EXE_flagway"))).unwrap();
+    match Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&copy).output() {
+        Ok(verified) => {
+            let told = String::from_utf8_lossy(&verified.stderr);
+            assert!(verified.status.success() && !told.contains("flagway.service"), "{told}");
+        }
+        Err(error) => eprintln!("not verified: systemd-analyze: {error}"),
+    }
 }

@@ -48,3 +48,10 @@ pub fn read_request(stream: &TcpStream) -> io::Result<()> {
     let head = message::read_head(&mut reader)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     message::read_body(&mut reader, message::request_framing(&head)).map(drop)
 }
+
+/// Closes a connection with a reset, as a crash or a firewall does.
+pub fn reset(stream: &mut TcpStream) -> io::Result<()> {
+    rustix::net::sockopt::set_socket_linger(&*stream, Some(Duration::ZERO))?;
+    // With the handle that the caller still has, the connection ends when that one is dropped.
+    Ok(())
+}
