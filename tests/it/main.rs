@@ -22,6 +22,7 @@ mod eval;
 mod examples;
 mod fallback;
 mod fallback_hostile;
+mod faults_canary;
 mod faults_clients;
 mod faults_upstreams;
 mod flag_sets;

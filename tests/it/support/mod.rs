@@ -42,6 +42,7 @@ pub use hunt::{Service, Side};
 pub use lines::Lines;
 pub use message::{Recorded, lines as field_lines};
 pub use operator::Operator;
+pub use process::Held;
 pub use prometheus::Metrics;
 pub use raw::{RawUpstream, read_request, reset};
 pub use shadow::{always, changes, comparing, dark, json_answer, named, original_and_copy, shadowed};
