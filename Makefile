@@ -86,7 +86,7 @@ soak: setup-run ## Watch memory and open files over half an hour of full load wi
 
 .PHONY: idle
 idle: setup-run ## Measure the memory of 10,000 idle connections: at most 350 MB
-	ulimit -n 20000 && $(CARGO) bench --locked --bench soak -- idle
+	ulimit -n "$$(ulimit -Hn)" && $(CARGO) bench --locked --bench soak -- idle
 
 .PHONY: release
 release: setup-run ## Build target/release/flagway: fat LTO, one codegen unit, minutes

@@ -215,7 +215,7 @@ impl Signals {
         }
         // Nobody listens: there are no listeners.
         let _ = self.stage.close.send(true);
-        let rest = self.rest();
+        let rest = timeout_at(end, self.rest());
         // A small part of the grace: it is over before that.
         let linger = timeout(small(LINGER), self.closed());
         let _ = tokio::join!(rest, linger);

@@ -30,6 +30,7 @@ use pingora::server::configuration::ServerConf;
 use prometheus::IntCounterVec;
 use tokio::time::{Instant, sleep_until};
 
+use super::drain::Traffic;
 use super::forwarded;
 use super::live::Published;
 use super::proxy::Proxy;
@@ -74,6 +75,8 @@ pub struct Admission {
     pub ends: ShutdownWatch,
     /// Of all listeners together.
     pub caps: Arc<Caps>,
+    /// Counts a request whose body is awaited.
+    pub traffic: Arc<Traffic>,
     /// By listener and why.
     pub refusals: IntCounterVec,
     /// By listener and why.
@@ -243,6 +246,8 @@ impl Gate {
                 return Err(Refusal::BodyTooLarge);
             }
             if length <= limits.buffered_body && !head.expects {
+                // Nobody knows of it yet, and a gateway that stops waits for it.
+                let _under_way = self.admission.traffic.enter();
                 match conn.await_body(head.length, length, limits).await {
                     Ok(()) => {}
                     Err(Gone::Left) => return Ok(None),

@@ -93,6 +93,7 @@ pub fn serve(server: Server) -> Result<(), String> {
         draining: draining.clone(),
         ends: ends.clone(),
         caps: Arc::default(),
+        traffic: traffic.clone(),
         refusals: metrics.refused(),
         failed_handshakes: metrics.failed_handshakes(),
         access_log: access_log.clone(),

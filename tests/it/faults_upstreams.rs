@@ -95,7 +95,7 @@ fn one_that_hangs_in_its_body_is_cut() {
 
 #[test]
 fn one_that_resets_before_its_head_is_502() {
-    let upstream = upstream(|stream| reset(stream));
+    let upstream = upstream(reset);
     drill(SOON, &upstream, Some(502), 502, Some("upstream closed"));
 }
 

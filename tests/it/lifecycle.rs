@@ -257,3 +257,25 @@ fn a_shadow_that_hangs_keeps_nobody() {
     assert_eq!(gateway.wait().code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
+
+#[test]
+fn a_request_whose_body_is_still_on_its_way_is_served() {
+    let shop = Shop::start();
+    let config = one_route("") + "shutdown: {grace: 20s, delay: 0s}\n";
+    let mut gateway = shop.gateway(&config, json!({"v": opt_in()}));
+    let mut stream = TcpStream::connect(gateway.address("main")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nhost: shop.test\r\ncontent-length: 10\r\n\r\nfirst").unwrap();
+    // A second connection is answered behind it: the gate has read the head by then.
+    assert_eq!(gateway.get("/").status, 200);
+    gateway.signal("TERM");
+    gateway.wait_for_log("it drains", |line| line["fields"]["message"] == "draining");
+    eventually("no connection is taken any more", || TcpStream::connect(gateway.address("main")).is_err());
+    std::thread::sleep(Duration::from_secs(2));
+    stream.write_all(b" half").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it is answered");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("stable"), "{answer}");
+    assert_eq!(shop.stable.last().body, b"first half");
+    assert_eq!(gateway.wait().code(), Some(0));
+}
