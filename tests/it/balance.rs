@@ -1,6 +1,7 @@
 //! Which of several endpoints serves: by turns, by load, by who asks.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -80,4 +81,63 @@ fn an_endpoint_that_is_busy_gets_less() {
         assert_eq!(slow.count(), 1);
         slow.stop();
     });
+}
+
+/// Four clients ask while something happens; gives how many answers were no 200, of how many.
+fn under_load(gateway: &Gateway, during: impl FnOnce(&dyn Fn(usize))) -> (usize, usize) {
+    let (over, answers, failures) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut client = gateway.client();
+                while !over.load(Ordering::SeqCst) {
+                    let failed = client.get("/").send().status != 200;
+                    failures.fetch_add(usize::from(failed), Ordering::SeqCst);
+                    answers.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        let more = |count: usize| {
+            let until = answers.load(Ordering::SeqCst) + count;
+            eventually("more requests are answered", || answers.load(Ordering::SeqCst) >= until);
+        };
+        more(50);
+        during(&more);
+        over.store(true, Ordering::SeqCst);
+    });
+    (failures.into_inner(), answers.into_inner())
+}
+
+#[test]
+fn no_request_fails_while_endpoints_are_taken_away_and_put_back() {
+    let (a, b, c) = (Upstream::start("a"), Upstream::start("b"), Upstream::start("c"));
+    for balance in ["round_robin", "least_requests"] {
+        let of =
+            |upstreams: &[&Upstream]| config(upstreams, &format!("balance: {balance}, slow_start: 100ms"));
+        let gateway = Gateway::start(&of(&[&a, &b, &c]), all_stable());
+        let endpoints = || gateway.metrics().sum("flagway_endpoints", &[("version", "stable")]);
+        let (failures, answers) = under_load(&gateway, |more| {
+            for upstreams in [&[&a, &b][..], &[&b], &[&b, &c], &[&a, &b, &c]] {
+                gateway.replace_config(&of(upstreams));
+                eventually("other endpoints are live", || endpoints() == upstreams.len() as f64);
+                more(50);
+            }
+        });
+        assert_eq!(failures, 0, "of {answers}, {balance}");
+    }
+    assert!([&a, &b, &c].iter().all(|upstream| upstream.count() > 50));
+}
+
+#[test]
+fn no_request_fails_while_an_endpoint_dies_and_comes_back() {
+    let (dies, stays) = (Upstream::start("dies"), Upstream::start("stays"));
+    let gateway = Gateway::start(&config(&[&dies, &stays], "outliers: {for: 100ms}"), all_stable());
+    let mut back = None;
+    let (failures, answers) = under_load(&gateway, |more| {
+        dies.stop();
+        more(100);
+        let returned = back.insert(Upstream::start_at(dies.address, "back"));
+        returned.wait_for(20);
+    });
+    assert_eq!(failures, 0, "of {answers}");
 }

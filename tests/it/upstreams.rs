@@ -264,3 +264,67 @@ fn an_http_2_body_that_ends_in_an_empty_frame_ends_once() {
     }
     eventually("three requests are counted", || gateway.metrics().sum("flagway_requests_total", &[]) == 3.0);
 }
+
+#[test]
+fn what_is_spoken_over_tls_is_settled_by_the_handshake() {
+    let authority = Authority::new();
+    let (old, new) = (Upstream::start_tls("old", authority.server(&["shop.test"])), tls_h2(&authority));
+    for (address, expected) in [(old.address, "old"), (new, "new over HTTP/2.0")] {
+        let config = services(&format!("['{address}']"), &format!("['{DEAD}']"))
+            .replace("stable: {", "stable: {http: auto, tls: {sni: shop.test, ca: ca.pem}, ")
+            + &one_route("");
+        let gateway = Setup::new(&config).flags(all_stable()).file("ca.pem", &authority.pem()).start();
+        for _ in 0..3 {
+            assert_eq!(gateway.get("/").text(), expected);
+        }
+    }
+}
+
+/// A server that speaks HTTP/2 alone, over TLS, and says so.
+fn tls_h2(authority: &Authority) -> std::net::SocketAddr {
+    let mut tls = (*authority.server(&["shop.test"])).clone();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(tls));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((stream, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let stream = acceptor.accept(stream).await?;
+                    let mut streams = h2::server::handshake(stream).await.map_err(std::io::Error::other)?;
+                    while let Some(Ok((request, mut respond))) = streams.accept().await {
+                        let said = format!("new over {:?}", request.version());
+                        let sent = respond.send_response(http::Response::new(()), false);
+                        let mut out = sent.map_err(std::io::Error::other)?;
+                        out.send_data(said.into(), true).map_err(std::io::Error::other)?;
+                    }
+                    std::io::Result::Ok(())
+                });
+            }
+        });
+    });
+    address
+}
+
+#[test]
+fn a_stream_may_pause_for_longer_than_a_first_byte_and_not_for_ever() {
+    let shop = Shop::start();
+    shop.stable.answer(|request| {
+        let pause = if request.target() == "/long" { 3000 } else { 400 };
+        Answer::new(200, "event")
+            .header("content-type", "text/event-stream")
+            .after(Duration::from_millis(pause))
+    });
+    let timeouts = "stable: {timeouts: {first_byte: 100ms, between: 1s}, ";
+    let gateway = Gateway::start(&shop.config(&one_route("")).replace("stable: {", timeouts), all_stable());
+    let get =
+        |target: &str, accept: &str| gateway.client().get(target).header("accept", accept).send().status;
+    assert_eq!(get("/", "text/html"), 504);
+    assert_eq!(get("/", "text/event-stream"), 200);
+    assert_eq!(get("/long", "text/event-stream"), 504);
+}
