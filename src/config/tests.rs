@@ -1,5 +1,6 @@
 //! What an operator sees: files that parse into what they say, and what holds for every file.
 
+mod endpoints;
 mod errors;
 mod ofrep;
 mod shadows;

@@ -120,9 +120,11 @@ impl Live {
         standing.held_out.then(|| &service.versions[service.default.0])
     }
 
-    /// What is wrong with what is live: names that lead nowhere, files that upstreams need and cannot use, certificates, keys of tokens.
+    /// What is wrong with what is live: names that lead nowhere or cannot be resolved, files that upstreams need and cannot use,
+    /// certificates, keys of tokens.
     pub fn problems(&self) -> Vec<Problem> {
         let known = self.snapshot.problems.iter().chain(&self.unusable).cloned();
-        known.chain(self.certificates.problems()).chain(self.keyring.problem()).collect()
+        let now = self.certificates.problems().into_iter().chain(self.keyring.problem());
+        known.chain(now).chain(self.upstreams.problems(&self.snapshot.config)).collect()
     }
 }

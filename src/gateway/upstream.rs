@@ -32,8 +32,8 @@ pub use balance::hash;
 pub use endpoint::Place;
 use keeper::Keeper;
 use material::{Material, Refused};
-use pool::Meters;
 pub use pool::{Asked, Picked, Pool};
+use pool::{Lost, Meters};
 
 /// All pools, by service and version.
 #[derive(Debug)]
@@ -116,9 +116,29 @@ impl Upstreams {
         self.keeper.clone()
     }
 
+    /// Names that cannot be resolved now.
+    pub fn problems(&self, config: &Config) -> Vec<Problem> {
+        let services = config.services.iter().zip(&self.pools);
+        let of = services.flat_map(|(service, pools)| pools.iter().map(move |pool| (service, pool)));
+        of.flat_map(|(service, pool)| {
+            pool.lost().iter().map(|lost| unresolved(service, pool, lost)).collect::<Vec<_>>()
+        })
+        .collect()
+    }
+
     fn find(&self, service: &str, version: &str) -> Option<&Arc<Pool>> {
         self.pools().find(|pool| pool.names_of() == (service, version))
     }
+}
+
+fn unresolved(service: &Service, pool: &Pool, lost: &Lost) -> Problem {
+    let (service_name, version) = pool.names_of();
+    let key = format!("services.{service_name}.versions.{version}.endpoints");
+    let serves = if lost.known { "the addresses that it had serve on" } else { "it has no address yet" };
+    let found = format!("`{}` cannot be resolved, {serves}: {}", lost.name, lost.why);
+    let mut problem = Problem::error(ProblemKind::Config, key, found).at(service.place.clone());
+    problem.severity = Severity::Warning;
+    problem
 }
 
 /// What TLS towards a version is made of; the outer none: its files cannot be used.

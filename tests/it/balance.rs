@@ -23,7 +23,7 @@ fn config(upstreams: &[&Upstream], settings: &str) -> String {
 /// Who serves each of these users.
 fn served(gateway: &Gateway, users: usize) -> BTreeMap<usize, String> {
     let mut client = gateway.client();
-    let ask = |user| (user, client.get("/").header("x-user", &format!("user-{user}")).send().text());
+    let ask = |user| (user, client.get("/").header("x-user", format!("user-{user}")).send().text());
     (0..users).map(ask).collect()
 }
 

@@ -176,6 +176,29 @@ fn grpc_says_by_itself_whether_it_serves() {
     eventually("it is well again", || count(&gateway, "stable", "serving") == 1.0);
 }
 
+#[test]
+fn checks_leave_nothing_open() {
+    let (h1, h2, (grpc, _)) = (Upstream::start("h1"), H2cUpstream::start("h2"), grpc_health());
+    let table = [
+        (h1.address, "h1", "http: {path: /}"),
+        (h1.address, "h1", "tcp: true"),
+        (h2.address, "h2", "http: {path: /}"),
+        (grpc, "h2", "grpc: {service: shop.v1.Cart}"),
+    ];
+    for (address, http, probe) in table {
+        let config = config(&format!("['{address}']"), &format!("['{DEAD}']"), probe)
+            .replace("every: 50ms", "every: 5ms")
+            .replace("stable: {", &format!("stable: {{http: {http}, "));
+        let gateway = Gateway::start(&config, everyone_to("stable"));
+        let open = || std::fs::read_dir(format!("/proc/{}/fd", gateway.pid())).unwrap().count();
+        let checks = || gateway.metrics().sum("flagway_health_checks_total", &[("result", "passed")]);
+        eventually("it is checked", || checks() >= 20.0);
+        let before = open();
+        eventually("it is checked many times", || checks() >= 150.0);
+        eventually("nothing is left of them", || open() <= before + 10);
+    }
+}
+
 /// A server of `grpc.health.v1` that knows `shop.v1.Cart` alone, and says of it what is set.
 fn grpc_health() -> (SocketAddr, Arc<AtomicU16>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -328,3 +328,20 @@ fn a_stream_may_pause_for_longer_than_a_first_byte_and_not_for_ever() {
     assert_eq!(get("/", "text/event-stream"), 200);
     assert_eq!(get("/long", "text/event-stream"), 504);
 }
+
+#[test]
+fn a_name_that_nobody_knows_is_a_problem_that_passes() {
+    let (stable, canary) = (Upstream::start("stable"), "['nowhere.invalid:80']");
+    let config = services(&format!("['{}']", stable.address), canary) + &one_route("");
+    let gateway = Gateway::start(&config, all_canary());
+    assert_eq!(gateway.get("/").text(), "stable");
+    let problems = || gateway.api("/api/v1/status").json()["problems"].clone();
+    eventually("it is a problem", || problems().as_array().is_some_and(|problems| problems.len() == 1));
+    let problem = &problems()[0];
+    assert_eq!(problem["key"], "services.shop.versions.canary.endpoints");
+    let found = problem["found"].as_str().unwrap();
+    assert!(found.starts_with("`nowhere.invalid` cannot be resolved, it has no address yet: "), "{found}");
+    assert_eq!(gateway.metrics().sum("flagway_problems", &[("kind", "config")]), 1.0);
+    gateway.replace_config(&config.replace("nowhere.invalid", "localhost"));
+    eventually("it is none any more", || problems().as_array().is_some_and(Vec::is_empty));
+}

@@ -14,7 +14,7 @@ use pingora::upstreams::peer::{HttpPeer, Peer};
 use pingora::{Error, ErrorType};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Pool;
 use super::grpc;
@@ -38,16 +38,19 @@ pub struct Checker {
 /// Checks the endpoints of a pool until it is gone or retired. New ones (`changed`) are checked at once.
 pub async fn keep(pool: Weak<Pool>, health: Health, changed: Arc<Notify>, checker: Arc<Checker>) {
     let mut all = true;
+    let mut next = Instant::now();
     loop {
         let Some(present) = pool.upgrade().filter(|pool| !pool.is_retired()) else { return };
         round(&present, &health, all, &checker).await;
         // Not held while it sleeps: a pool that nobody uses is to go.
         drop(present);
-        let tenth = health.every.as_millis() as u64 / 10;
-        let wait = health.every - Duration::from_millis(tenth)
-            + Duration::from_millis(rand::random_range(0..=2 * tenth));
+        if all {
+            let tenth = health.every.as_millis() as u64 / 10;
+            next = Instant::now() + health.every - Duration::from_millis(tenth)
+                + Duration::from_millis(rand::random_range(0..=2 * tenth));
+        }
         all = tokio::select! {
-            () = sleep(wait) => true,
+            () = sleep_until(next) => true,
             () = changed.notified() => false,
         };
     }
@@ -181,6 +184,7 @@ async fn read_head(session: &mut HttpSession) -> Result<(StatusCode, HeaderMap),
 }
 
 /// A word or two for an operator, without what a server said.
+#[expect(clippy::boxed_local, reason = "this is how Pingora gives it")]
 fn told(error: Box<Error>) -> String {
     let what = match error.etype() {
         ErrorType::ConnectRefused => "connection refused",

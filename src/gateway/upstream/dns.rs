@@ -94,11 +94,11 @@ pub async fn keep(pool: Weak<Pool>, index: usize, names: Arc<Names>, first: mpsc
                 answer.holds.clamp(SHORTEST, LONGEST)
             }
             Ok(Err(why)) => {
-                pool_now.not_found(&host, &why);
+                pool_now.not_found(index, &why);
                 AGAIN
             }
             Err(_) => {
-                pool_now.not_found(&host, "the resolver does not answer");
+                pool_now.not_found(index, "the resolver does not answer");
                 AGAIN
             }
         };
@@ -119,22 +119,24 @@ pub fn sorted(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::path::Path;
 
     use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
     use tokio::net::UdpSocket;
+    use tokio::sync::watch;
 
     use super::*;
+    use crate::config::Config;
 
     /// Names that are looked up at a server of DNS that knows `shop.test`: two addresses, with that time to live.
-    async fn names(seconds: u32, asked: Arc<AtomicU32>) -> Names {
+    async fn names(seconds: u32, asked: watch::Sender<u32>) -> Names {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let mut connection = ConnectionConfig::udp();
         connection.port = socket.local_addr().unwrap().port();
         tokio::spawn(async move {
             let mut question = [0; 512];
             while let Ok((length, from)) = socket.recv_from(&mut question).await {
-                asked.fetch_add(1, Ordering::SeqCst);
+                asked.send_modify(|count| *count += 1);
                 let _ = socket.send_to(&answer(&question[..length], seconds), from).await;
             }
         });
@@ -165,8 +167,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_holds_as_long_as_it_says_and_is_asked_for_anew() {
-        let asked = Arc::new(AtomicU32::new(0));
-        let names = names(77, Arc::clone(&asked)).await;
+        let (count, mut asked) = watch::channel(0);
+        let names = names(77, count).await;
         let answer = names.look_up("shop.test", 80).await.unwrap();
         let addresses = sorted(answer.addresses);
         assert_eq!(
@@ -174,20 +176,44 @@ mod tests {
             ["192.0.2.8:80", "192.0.2.9:80"]
         );
         assert!((70..=77).contains(&answer.holds.as_secs()), "{:?}", answer.holds);
-        let before = asked.load(Ordering::SeqCst);
+        assert!(asked.has_changed().unwrap());
+        asked.mark_unchanged();
         names.look_up("shop.test", 80).await.unwrap();
-        assert!(asked.load(Ordering::SeqCst) > before, "nothing is answered from a cache");
+        assert!(asked.has_changed().unwrap(), "nothing is answered from a cache");
     }
 
     #[tokio::test]
     async fn what_the_system_knows_is_found_without_dns_and_what_nobody_knows_is_an_error() {
-        let asked = Arc::new(AtomicU32::new(0));
-        let names = names(1, Arc::clone(&asked)).await;
+        let (count, asked) = watch::channel(0);
+        let names = names(1, count).await;
         let answer = names.look_up("localhost", 80).await.unwrap();
         assert!(answer.addresses.iter().all(|address| address.ip().is_loopback()), "{answer:?}");
         assert!(!answer.addresses.is_empty());
-        assert_eq!(asked.load(Ordering::SeqCst), 0);
+        assert_eq!(*asked.borrow(), 0);
         assert!(names.look_up("nowhere.invalid", 80).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_again_when_its_answer_is_over_and_its_pool_is_left_alone_then() {
+        let text = "listeners: [{bind: 127.0.0.1:0}]
+flags: {sources: [{file: flags.json}]}
+services: {shop: {default: stable, versions: {stable: {endpoints: ['shop.test:80']}}}}
+routes: [{name: all, match: {path_prefix: /}, service: shop}]";
+        let config = Config::parse("flagway.yaml", text, Path::new("/nowhere"), &|_| None).unwrap();
+        let service = &config.services[0];
+        let pool = Arc::new(Pool::new(&service.name, &service.versions[0], true, Some(None), None, None));
+        let (count, mut asked) = watch::channel(0);
+        // Its answers hold for no time at all: that is a second.
+        let names = Arc::new(names(0, count).await);
+        let (first, mut found) = mpsc::channel(1);
+        let keeping = tokio::spawn(keep(Arc::downgrade(&pool), 0, names, first));
+        found.recv().await;
+        let ports = || pool.spots().spots.len();
+        assert_eq!((ports(), *asked.borrow_and_update() > 0), (2, true));
+        asked.changed().await.unwrap();
+        pool.retire();
+        keeping.await.unwrap();
+        assert_eq!(ports(), 2);
     }
 
     #[test]

@@ -113,11 +113,13 @@ mod tests {
         assert_eq!(long[..8], [0, 0, 0, 0, 203, 0x0a, 200, 1]);
     }
 
+    /// A body, `grpc-status` of the head, of the trailers, and what is wrong.
+    type Case<'a> = (&'a [u8], Option<&'a str>, Option<&'a str>, &'a str);
+
     #[test]
     fn only_serving_is_well() {
         let serving: &[u8] = &[0, 0, 0, 0, 2, 8, 1];
-        // body, grpc-status of the head, of the trailers, what is wrong
-        let table: [(&[u8], Option<&str>, Option<&str>, &str); 12] = [
+        let table: [Case<'_>; 12] = [
             (serving, None, Some("0"), ""),
             (serving, Some("0"), None, ""),
             (&[0, 0, 0, 0, 6, 0x12, 2, 8, 2, 8, 1], None, Some("0"), ""),

@@ -39,6 +39,8 @@ pub struct Pool {
     material: Option<Option<Material>>,
     group: u64,
     reach: ArcSwap<Reach>,
+    /// Names that could not be resolved the last time.
+    lost: ArcSwap<Vec<Lost>>,
     turn: AtomicU64,
     /// Held while one is ejected, so that two at once are not one too many.
     ejecting: AtomicBool,
@@ -57,6 +59,17 @@ pub struct Meters {
     ejections: [IntCounter; 2],
     /// Failed and passed; none: nothing is checked.
     checks: Option<[IntCounter; 2]>,
+}
+
+/// A name that could not be resolved the last time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// The name.
+    pub name: String,
+    /// What the resolver said.
+    pub why: String,
+    /// Whether addresses of it are known from before.
+    pub known: bool,
 }
 
 /// What an endpoint is picked for.
@@ -112,6 +125,7 @@ impl Pool {
             material,
             group,
             reach: ArcSwap::default(),
+            lost: ArcSwap::default(),
             // Pools that start together do not all begin with the same endpoint.
             turn: AtomicU64::new(group),
             ejecting: AtomicBool::new(false),
@@ -287,7 +301,10 @@ impl Pool {
     /// Takes the addresses found for the name with this index among [`Pool::names`].
     pub fn found(&self, index: usize, addresses: Vec<SocketAddr>) {
         let addresses = dns::sorted(addresses);
-        let Some((endpoint, ..)) = self.named().nth(index).filter(|_| !addresses.is_empty()) else { return };
+        let Some((endpoint, name, _)) = self.named().nth(index).filter(|_| !addresses.is_empty()) else {
+            return;
+        };
+        self.lose(name, None);
         if self.reach.load().known.get(endpoint) == Some(&addresses) {
             return;
         }
@@ -301,8 +318,26 @@ impl Pool {
         self.changed.notify_one();
     }
 
-    /// Tells that a name could not be looked up; what was known of it stays.
-    pub fn not_found(&self, name: &str, why: &str) {
+    /// Names that could not be resolved the last time.
+    pub fn lost(&self) -> Arc<Vec<Lost>> {
+        self.lost.load_full()
+    }
+
+    fn lose(&self, name: &str, lost: Option<Lost>) {
+        if lost.is_none() && self.lost.load().is_empty() {
+            return;
+        }
+        self.lost.rcu(|before| {
+            let others = before.iter().filter(|lost| lost.name != name);
+            others.chain(&lost).cloned().collect::<Vec<_>>()
+        });
+    }
+
+    /// Tells that the name with this index could not be looked up; what was known of it stays.
+    pub fn not_found(&self, index: usize, why: &str) {
+        let Some((endpoint, name, _)) = self.named().nth(index) else { return };
+        let known = self.reach.load().known.get(endpoint).is_some_and(|known| !known.is_empty());
+        self.lose(name, Some(Lost { name: name.to_owned(), why: why.to_owned(), known }));
         if let Some(left_out) = self.lines.pass(uptime()) {
             let (service, version) = self.names_of();
             tracing::warn!(service, version, name, why, left_out, "a name cannot be resolved");

@@ -157,17 +157,23 @@ fn an_address_is_verified_too() {
 
 #[test]
 fn names_have_addresses_once_found_and_keep_them_when_they_are_not() {
-    let live = upstreams(&config("endpoints: ['127.0.0.1:1', 'a.test:2']", "endpoints: ['b.test:3']"), None);
+    let config = config("endpoints: ['127.0.0.1:1', 'a.test:2']", "endpoints: ['b.test:3']");
+    let live = upstreams(&config, None);
     let stable = pool(&live, STABLE);
     assert_eq!(stable.names().collect::<Vec<_>>(), [("a.test", 2)]);
     assert_eq!((ports(stable), ports(pool(&live, CANARY))), (vec![1], vec![]));
     stable.found(0, vec!["127.0.0.2:2".parse().unwrap(), "127.0.0.3:22".parse().unwrap()]);
     assert_eq!(ports(stable), [1, 2, 22]);
     stable.found(0, Vec::new());
-    stable.not_found("a.test", "no answer");
+    stable.not_found(0, "no answer");
     assert_eq!(ports(stable), [1, 2, 22]);
+    let problems =
+        |config: &Config| live.problems(config).into_iter().map(|problem| problem.found).collect::<Vec<_>>();
+    let told = "`a.test` cannot be resolved, the addresses that it had serve on: no answer";
+    assert_eq!(problems(&config), [told]);
+    assert_eq!(live.problems(&config)[0].key, "services.shop.versions.stable.endpoints");
     stable.found(0, vec!["127.0.0.3:22".parse().unwrap()]);
-    assert_eq!(ports(stable), [1, 22]);
+    assert_eq!((ports(stable), problems(&config)), (vec![1, 22], vec![]));
 }
 
 #[test]
