@@ -5,6 +5,7 @@
 
 pub mod access_log;
 pub mod evaluations;
+pub mod grpc;
 pub mod handles;
 pub mod harmless;
 pub mod identity;
@@ -27,6 +28,7 @@ mod writer;
 
 pub use access_log::AccessLog;
 pub use evaluations::Evaluations;
+pub use grpc::GrpcStatus;
 pub use handles::Handles;
 pub use metrics::{Metrics, Reload};
 pub use outcome::{Attempted, Outcome};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
@@ -24,8 +24,8 @@ use super::upstream::{Asked, Picked, Place};
 use crate::config::route::{Action, Forward, Route};
 use crate::context::Secured;
 use crate::decide::Decision;
-use crate::telemetry::Outcome;
 use crate::telemetry::limiter::uptime;
+use crate::telemetry::{GrpcStatus, Outcome};
 
 /// What the log says of a stream that a kill ended, whatever became of it then.
 const KILLED: &str = "ended by a kill";
@@ -77,6 +77,8 @@ pub struct Exchange {
     place: Option<Place>,
     /// None: it is no stream, as far as is known.
     streaming: Option<Streaming>,
+    /// Of a gRPC call: what its server said became of it.
+    pub grpc: Option<GrpcStatus>,
     /// When the whole exchange has to be over.
     pub deadline: Option<Instant>,
     upstream_started: Option<Instant>,
@@ -112,6 +114,7 @@ impl Exchange {
             key: None,
             place: None,
             streaming: None,
+            grpc: None,
             deadline: None,
             upstream_started: None,
             upstream: Duration::ZERO,
@@ -227,8 +230,17 @@ impl Exchange {
         if !self.is_unfit(response.status) {
             self.report(Served::of(response.status));
         }
+        self.grpc =
+            is_call(response).then(|| GrpcStatus::of(&response.headers).unwrap_or(GrpcStatus::UNKNOWN));
         if self.streaming.is_none() && is_stream(response) {
             self.streaming = self.begin_stream();
+        }
+    }
+
+    /// The answer of the current attempt is over; a call's status comes last.
+    pub fn trailed(&mut self, trailers: &HeaderMap) {
+        if let (Some(grpc), Some(status)) = (&mut self.grpc, GrpcStatus::of(trailers)) {
+            *grpc = status;
         }
     }
 
@@ -331,6 +343,7 @@ impl Exchange {
         let attempts = self.attempts.as_ref();
         Outcome {
             status: session.response_written().map_or(0, |head| head.status.as_u16()),
+            grpc: self.grpc,
             total: self.started.elapsed(),
             upstream: self.upstream,
             bytes_in: session.body_bytes_read() as u64,
@@ -341,6 +354,12 @@ impl Exchange {
             error: if self.is_ended() { Some(KILLED) } else { self.error }.map(str::to_owned),
         }
     }
+}
+
+/// Whether it answers a gRPC call. In its dialect for browsers, the status is a part of the body.
+fn is_call(response: &ResponseHeader) -> bool {
+    let kind = response.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    kind.starts_with(b"application/grpc") && !kind.starts_with(b"application/grpc-web")
 }
 
 fn is_stream(response: &ResponseHeader) -> bool {

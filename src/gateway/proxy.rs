@@ -188,6 +188,7 @@ impl ProxyHttp for Proxy {
         trailers: &mut HeaderMap,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        exchange.trailed(trailers);
         inbound::strip_trailers(trailers, &exchange.live.snapshot.config.injection);
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::bounded::{Bounded, Cell};
+use super::grpc::Calls;
 use super::limiter::{Limiter, uptime};
 use super::metrics::{CLASSES, FAILURES};
 use super::{Attempted, Metrics, Outcome};
@@ -56,6 +57,7 @@ struct VersionCells {
     requests: [Cell; CLASSES.len()],
     /// As [`FAILURES`].
     failures: [Cell; FAILURES.len()],
+    calls: Calls,
 }
 
 #[derive(Debug)]
@@ -178,6 +180,7 @@ impl RouteCells {
         let version = |version: &Name| VersionCells {
             requests: CLASSES.map(|class| Cell::new(&metrics.requests, [&name, &service, version, class])),
             failures: FAILURES.map(|why| Cell::new(&metrics.fallbacks, [&name, version, why])),
+            calls: Calls::new(metrics, [&name, &service, version]),
             name: version.clone(),
         };
         let trouble = |trouble: Trouble| {
@@ -202,10 +205,8 @@ impl RouteCells {
 
     fn request(&self, counters: &Bounded<4>, outcome: &Outcome) {
         let version = self.version(outcome.version);
-        let class = match outcome.status {
-            100..=599 => usize::from(outcome.status / 100),
-            _ => 0,
-        };
+        let class = outcome.class();
+        version.calls.count(outcome.grpc, [&self.name, &self.service, &version.name]);
         version.requests[class]
             .count(counters, || [&self.name, &self.service, &version.name, CLASSES[class]]);
     }

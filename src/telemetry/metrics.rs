@@ -10,6 +10,7 @@ use prometheus::{
 };
 
 use super::bounded::Bounded;
+use super::grpc;
 use super::identity::IdentityMetrics;
 use super::limiter::Limiters;
 use super::ofrep::OfrepMetrics;
@@ -39,6 +40,7 @@ pub enum Reload {
 pub struct Metrics {
     registry: Registry,
     pub(super) requests: Bounded<4>,
+    pub(super) calls: Bounded<4>,
     pub(super) evaluations: Bounded<3>,
     pub(super) limits: Bounded<2>,
     pub(super) fallbacks: Bounded<3>,
@@ -93,6 +95,8 @@ impl Metrics {
         let registry = Registry::new();
         let requests =
             Opts::new("flagway_requests_total", "Requests by route, version that served and status class.");
+        let calls =
+            Opts::new("flagway_grpc_calls_total", "gRPC calls by route, version that served and status.");
         let evaluations = Opts::new("flagway_evaluations_total", "Flag evaluations by variant and reason.");
         let limits = Opts::new(
             "flagway_evaluation_limits_total",
@@ -138,6 +142,14 @@ impl Metrics {
                 ["route", "service", "version", "class"],
                 3,
                 CLASSES.len(),
+                max_series,
+            ),
+            calls: Bounded::new(
+                &registry,
+                calls,
+                ["route", "service", "version", "status"],
+                3,
+                grpc::COUNT,
                 max_series,
             ),
             evaluations: Bounded::new(

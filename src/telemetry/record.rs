@@ -57,6 +57,9 @@ impl Serialize for Record<'_> {
         map.serialize_entry("host", cut(line.host, HOST_BYTES))?;
         map.serialize_entry("path", cut(line.path, PATH_BYTES))?;
         map.serialize_entry("status", &outcome.status)?;
+        if let Some(status) = outcome.grpc {
+            map.serialize_entry("grpc_status", status.name())?;
+        }
         if let Some(route) = self.decision.and_then(|decision| decision.route) {
             map.serialize_entry("route", &*config.routes[route.0].name)?;
         }

@@ -28,6 +28,7 @@ mod faults_upstreams;
 mod flag_sets;
 mod flags_command;
 mod gate;
+mod grpc;
 mod h2_cases;
 mod h2_limits;
 mod hand;

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::peers::{installed, root};
 use crate::support::{Gateway, Lines, Setup, Shop, eventually, flag, versions};
 
 /// Which client.
@@ -121,20 +121,6 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Where the clients are; installs them where they are not.
-fn installed() -> &'static Path {
-    static INSTALLED: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
-    INSTALLED.get_or_init(|| {
-        let done = Command::new(root().join(".ci/peers")).output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        root().join("target/peers")
-    })
 }
 
 /// One flag of each type, and one of each way to have no value.

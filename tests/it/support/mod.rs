@@ -17,6 +17,7 @@ mod lines;
 mod message;
 mod operator;
 mod process;
+pub mod peers;
 mod prometheus;
 mod proof;
 mod raw;
