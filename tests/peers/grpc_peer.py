@@ -4,6 +4,7 @@ call of each kind with that metadata and tells what came of them as JSON. Messag
 import json
 import sys
 from concurrent import futures
+from queue import Queue
 
 import grpc
 
@@ -71,10 +72,11 @@ def call(address, metadata):
         came = []
         answer = stub(send, **rest)
         try:
-            came = [answer.result()] if not hasattr(answer, "__next__") else []
-            if not came:
+            if isinstance(stub, grpc.UnaryStreamMultiCallable):
                 for message in answer:
                     came.append(message)
+            else:
+                came.append(answer.result())
         except grpc.RpcError:
             pass
         front, behind = dict(answer.initial_metadata()), dict(answer.trailing_metadata())
@@ -87,7 +89,9 @@ def call(address, metadata):
             "forged": behind.get("x-flag-v"),
         }
 
-    one = lambda method: channel.unary_unary(f"/shop.Shop/{method}").future
+    def one(method):
+        return channel.unary_unary(f"/shop.Shop/{method}").future
+
     told = {
         "unary": made(one("unary"), b"olleh"),
         "collect": made(channel.stream_unary("/shop.Shop/collect").future, iter([b"a", b"b", b"c"])),
@@ -100,8 +104,8 @@ def call(address, metadata):
     told["large"] = len(channel.unary_unary("/shop.Shop/unary")(b"x" * LARGE, **rest))
 
     # Each word waits for the answer to the one before: it works in both directions at once, or not at all.
-    heard, said = [], iter([])
-    queue = __import__("queue").Queue()
+    heard = []
+    queue = Queue()
     answers = channel.stream_stream("/shop.Shop/talk")(iter(queue.get, None), **rest)
     for word in (b"one", b"two", b"three"):
         queue.put(word)
