@@ -62,6 +62,23 @@ fn a_connection_that_gives_up_most_of_what_it_asks_for_is_closed() {
     let mut raw = H2Raw::open(&way);
     assert!(reset_late(&mut raw, 40).is_err());
     refused(&gateway, "resets");
+    // The crate has a limit of its own on those that nobody had looked at.
+    let mut raw = H2Raw::open(&way);
+    raw.say(
+        &(1..)
+            .step_by(2)
+            .take(200)
+            .flat_map(|id| [get(id), frame(RST_STREAM, 0, id, [0, 0, 0, 8])].concat())
+            .collect::<Vec<_>>(),
+    );
+    assert!(ends(&mut raw));
+    eventually("they are counted", || {
+        gateway.metrics().sum("flagway_refused_total", &[("why", "resets")]) == 2.0
+    });
+    let mut raw = H2Raw::open(&way);
+    raw.say(&frame(PING, 0, 1, [0; 8]));
+    assert!(ends(&mut raw));
+    refused(&gateway, "malformed");
     let alone = Upstream::start("bare");
     assert!(
         reset_late(&mut H2Raw::open(&Way::Plain(bare(alone.address))), 300).is_ok(),

@@ -41,6 +41,7 @@ mod http1_cases;
 mod injection;
 mod jwt;
 mod life_under_load;
+mod large_bodies;
 mod lifecycle;
 mod ofrep;
 mod ofrep_clients;

@@ -75,7 +75,13 @@ pub async fn serve(gate: &Arc<Gate>, conn: Conn, shutdown: &ShutdownWatch) {
                     }
                     Some(Refusal::Malformed)
                 }
-                Ok(None) | Err(_) => break,
+                Ok(None) => break,
+                Err(error) => {
+                    if let Some(why) = fault(&error) {
+                        gate.tell(&[], why, 0);
+                    }
+                    break;
+                }
             },
             _ = requests.join_next(), if !requests.is_empty() => {
                 if requests.is_empty() && !calmed {
@@ -138,6 +144,17 @@ async fn request(gate: Arc<Gate>, mut session: HttpSession, limits: ClientLimits
     };
     // What is dropped now is reset, towards both sides.
     gate.tell(format!("{method} {} {:?}", uri.path(), Version::HTTP_2).as_bytes(), why, 0, NAMELESS);
+}
+
+/// What a client did for which the h2 crate ended the connection; none: nothing, it went.
+fn fault(error: &pingora::Error) -> Option<Refusal> {
+    let error = error.root_cause().downcast_ref::<h2::Error>().filter(|error| error.is_library())?;
+    match error.reason()? {
+        h2::Reason::NO_ERROR => None,
+        // Requests that were given up before anyone looked at them, or crumbs of data.
+        h2::Reason::ENHANCE_YOUR_CALM => Some(Refusal::Resets),
+        _ => Some(Refusal::Malformed),
+    }
 }
 
 fn options(limits: &ClientLimits) -> H2Options {

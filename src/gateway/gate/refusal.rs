@@ -71,7 +71,7 @@ pub enum Refusal {
     ProxyTime,
     /// The answer was not over in time.
     RequestTime,
-    /// A request in HTTP/2 that Pingora takes for malformed.
+    /// In HTTP/2: a request that Pingora takes for malformed, or frames that break the protocol.
     Malformed,
     /// `:scheme` is not that of a web page.
     Scheme,
