@@ -62,6 +62,7 @@ pub(super) fn decided(snapshot: &Snapshot, path: &str, variant: &str) -> Decisio
 
 pub(super) fn outcome(status: u16, version: Option<usize>) -> Outcome {
     Outcome {
+        grpc: None,
         status,
         total: Duration::from_micros(3_250),
         upstream: if version.is_some() { Duration::from_millis(3) } else { Duration::ZERO },

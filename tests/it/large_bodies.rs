@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{Gateway, RawUpstream, one_route, services};
 
 const WHOLE: u64 = 1 << 30;
-const PIECE: [u8; 64 << 10] = [b'x'; 64 << 10];
+static PIECE: [u8; 64 << 10] = [b'x'; 64 << 10];
 /// What a gateway may need at its highest, beside what it needs to be there.
 const MORE_KIB: u64 = 24 << 10;
 
