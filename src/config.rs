@@ -12,7 +12,7 @@ pub mod jwt;
 pub mod limits;
 pub mod listener;
 mod markdown;
-mod namespace;
+pub mod namespace;
 pub mod problem;
 pub mod protection;
 mod reference;

@@ -26,8 +26,8 @@ impl Injection {
     }
 }
 
-/// `folded` is folded, `name` not yet.
-fn starts_with(name: &str, folded: &str) -> bool {
+/// Whether servers behind may take a name for one that starts so; `folded` is folded, `name` not yet.
+pub fn starts_with(name: &str, folded: &str) -> bool {
     let fold = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
     name.len() >= folded.len() && name.bytes().zip(folded.bytes()).all(|(byte, folded)| fold(byte) == folded)
 }

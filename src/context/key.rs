@@ -83,6 +83,16 @@ impl KeyRules {
         }
     }
 
+    /// Whether a cookie of that name is the visitor's, with its prefix or without.
+    pub fn sets_cookie(&self, name: &[u8]) -> bool {
+        self.sources.iter().any(|source| match source {
+            KeySource::Visitor(cookie) => {
+                [true, false].iter().any(|secure| visitor::name(cookie, *secure).as_bytes() == name)
+            }
+            _ => false,
+        })
+    }
+
     /// Whether one of the sources is a token: who is refused is told to bring one.
     pub fn asks_token(&self) -> bool {
         self.sources.iter().any(|source| matches!(source, KeySource::Jwt(_)))

@@ -1,13 +1,16 @@
 //! Who asked: `X-Forwarded-*` and the request id, for the services behind.
 //!
-//! A trusted proxy's word is kept and continued; anyone else's is replaced, since a service behind the door believes these fields.
+//! A trusted proxy's word is kept and continued; anyone else's is replaced, since a service behind the door believes these fields. Other
+//! spellings of them go in any case: servers that fold names (CGI, WSGI, PHP) would believe those, too.
 
 use std::io::Write;
 use std::net::IpAddr;
 
-use http::header::{FORWARDED, HOST};
+use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
+
+use crate::config::namespace::starts_with;
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -43,10 +46,24 @@ pub fn tell(request: &mut RequestHeader, received: &RequestHeader, peer: Peer) {
             None => drop(request.remove_header(&HOST_ASKED)),
         }
     }
-    if !peer.trusted {
-        // It says the same as the three above, and nobody here can vouch for it.
-        request.remove_header(&FORWARDED);
+    // Those that say more than the three above, and those that only seem to be one of them.
+    for name in received.headers.keys().filter(|name| says_who_asked(name.as_str())) {
+        let told = [FOR, PROTO, HOST_ASKED].contains(name);
+        if !(told || peer.trusted && is_plain(name.as_str())) {
+            request.remove_header(name);
+        }
     }
+}
+
+/// Whether servers behind may take a field for one that says who asked.
+fn says_who_asked(name: &str) -> bool {
+    let is = |known: &str| name.len() == known.len() && starts_with(name, known);
+    starts_with(name, "x-forwarded-") || is("forwarded") || is("x-real-ip")
+}
+
+/// Whether a name is what it folds to.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// The addresses that came before, from a trusted proxy only, and the peer's.
@@ -93,6 +110,8 @@ pub fn new_id(fresh: u128) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use http::header::FORWARDED;
+
     use super::*;
 
     fn request(lines: &[(&'static str, &str)]) -> RequestHeader {
@@ -138,6 +157,32 @@ mod tests {
         assert_eq!(told(&lines, false), [some("192.0.2.7"), some("https"), some("Shop.test:8080"), None]);
         assert_eq!(told(&lines[..1], true), [some("192.0.2.7"), some("https"), some("Shop.test:8080"), None]);
         assert_eq!(told(&[("x-forwarded-host", "evil.test")], false)[2], None, "no host was asked for");
+    }
+
+    #[test]
+    fn nobody_but_a_trusted_proxy_says_more_and_nobody_says_it_in_another_spelling() {
+        let lines = [
+            ("x-forwarded-port", "1"),
+            ("x-forwarded-anything", "1"),
+            ("x-real-ip", "1"),
+            ("forwarded", "for=1"),
+            ("x_forwarded_for", "1"),
+            ("x.forwarded-proto", "1"),
+            ("x~forwarded~port", "1"),
+            ("x_real_ip", "1"),
+            ("x-forwardedness", "1"),
+            ("x-real-ip-too", "1"),
+        ];
+        for (trusted, kept) in [(false, 2), (true, 6)] {
+            let received = request(&lines);
+            let mut sent = received.clone();
+            tell(&mut sent, &received, Peer { address: [192, 0, 2, 7].into(), trusted, tls: true });
+            let own = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
+            let left: Vec<_> =
+                sent.headers.keys().map(|name| name.as_str()).filter(|name| !own.contains(name)).collect();
+            assert_eq!(left.len(), kept, "{left:?}");
+            assert_eq!(sent.headers["x-forwarded-for"], "192.0.2.7");
+        }
     }
 
     #[test]

@@ -68,6 +68,7 @@ mod shadow_report;
 mod shadow_under_load;
 mod shadows;
 mod signed_cookie;
+mod spoofing;
 mod status_command;
 mod streams;
 mod support;
