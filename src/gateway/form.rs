@@ -42,7 +42,7 @@ impl Form {
     /// The body. `id` is the request's: visible ASCII.
     pub fn tell(self, status: StatusCode, words: &str, id: &str) -> Bytes {
         match self {
-            Form::Text => format!("{words}\nrequest {id}\n").into(),
+            Form::Text => format!("{words} (request {id})\n").into(),
             Form::Json => {
                 format!("{}\n", json!({"status": status.as_u16(), "error": words, "request_id": id})).into()
             }
@@ -115,6 +115,6 @@ mod tests {
         let told = Form::Json.tell(StatusCode::NOT_FOUND, "no route", id);
         let json: serde_json::Value = serde_json::from_slice(&told).unwrap();
         assert_eq!(json, json!({"status": 404, "error": "no route", "request_id": id}));
-        assert_eq!(Form::Text.tell(StatusCode::NOT_FOUND, "no route", "r1"), "no route\nrequest r1\n");
+        assert_eq!(Form::Text.tell(StatusCode::NOT_FOUND, "no route", "r1"), "no route (request r1)\n");
     }
 }

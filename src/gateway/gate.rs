@@ -299,7 +299,7 @@ impl Gate {
 fn answer(why: Refusal, id: &str) -> String {
     let status = why.status();
     let reason = status.canonical_reason().unwrap_or("refused").to_ascii_lowercase();
-    let body = format!("{reason}\nrequest {id}\n");
+    let body = format!("{reason} (request {id})\n");
     let retry = if why == Refusal::Connections { "retry-after: 1\r\n" } else { "" };
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncache-control: private, no-store\r\nx-request-id: {id}\r\n{retry}content-length: {}\r\nconnection: close\r\n\r\n{body}",

@@ -370,7 +370,7 @@ fn the_guide_lists_the_metrics_that_there_are() {
         "listeners: [{{name: main, bind: '127.0.0.1:0'}}, {{name: safe, bind: '127.0.0.1:0', tls: {{certificates: [{{cert: s.pem, key: s.key}}]}}}}]
 flags: {{sources: [{{file: flags.json}}], limits: {{steps: 100}}}}
 services: {{shop: {{default: stable, versions: {{stable: {{endpoints: ['{}'], health: {{tcp: true}}}}, v2: {{endpoints: ['{}']}}}}}}}}
-routes: [{{name: all, match: {{path_prefix: /}}, service: shop, version: {{flag: missing}}, inject: [w, l], shadows: [{{flag: s}}]}}]
+routes: [{{name: all, match: {{path_prefix: /}}, service: shop, version: {{flag: missing}}, inject: [w, l], shadows: [{{flag: s}}], rate_limit: {{per_second: 1000}}}}]
 ",
         stable.address, v2.address
     );

@@ -37,7 +37,7 @@ limits: {body: 10B}\n";
     ] {
         let plain = gateway.get(target);
         let id = plain.header("x-request-id").expect("an id");
-        assert_eq!((plain.status, plain.text()), (status, format!("{words}\nrequest {id}\n")), "{target}");
+        assert_eq!((plain.status, plain.text()), (status, format!("{words} (request {id})\n")), "{target}");
         assert_eq!(plain.header("content-type").as_deref(), Some("text/plain; charset=utf-8"));
         assert_eq!(plain.header("cache-control").as_deref(), Some("private, no-store"));
         let json = gateway.get_with(target, &[("accept", "application/json")]);

@@ -73,6 +73,7 @@ mod status_command;
 mod streams;
 mod support;
 mod targetings;
+mod threats;
 mod tls;
 mod tls_certificates;
 mod tls_clients;

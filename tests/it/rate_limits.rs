@@ -20,7 +20,7 @@ fn refused(gateway: &Gateway, fields: impl Fn(usize) -> Vec<(&'static str, Strin
     for answer in &refused {
         let wait: u64 = answer.header("retry-after").expect("when to come again").parse().unwrap();
         assert!((1..=2).contains(&wait), "{wait}");
-        assert!(answer.header("x-request-id").is_some() && answer.text().starts_with("Too Many Requests\n"));
+        assert!(answer.header("x-request-id").is_some() && answer.text().starts_with("Too Many Requests ("));
     }
     refused.len()
 }
