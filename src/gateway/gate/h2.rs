@@ -78,7 +78,7 @@ pub async fn serve(gate: &Arc<Gate>, conn: Conn, shutdown: &ShutdownWatch) {
                 Ok(None) => break,
                 Err(error) => {
                     if let Some(why) = fault(&error) {
-                        gate.tell(&[], why, 0);
+                        gate.tell(&[], why, 0, NAMELESS);
                     }
                     break;
                 }
