@@ -68,6 +68,7 @@ routes: [{name: all, service: shop, version: {flag: v}}]\n";
                 authority: None,
                 tls: false,
                 peer: [192, 0, 2, 1].into(),
+                secured: None,
                 listener: "main",
             };
             let facts = RequestFacts::new(raw, &snapshot.config.context, snapshot.config.paths).unwrap();
