@@ -121,19 +121,23 @@ mod tests {
 
     #[test]
     fn threads_together_never_hold_more() {
-        let counts = Arc::new(Counts::default());
+        let (counts, holding) = (Arc::new(Counts::default()), AtomicUsize::new(0));
         let most = std::thread::scope(|scope| {
             let work = || {
-                (0..10_000)
-                    .filter(|_| {
-                        let mut permits = Permits::new(&counts);
-                        permits.take(Kind::Request, Some(2)) && counts.of(Kind::Request) > 2 + 3
+                let held = (0..20_000).filter_map(|_| {
+                    let mut permits = Permits::new(&counts);
+                    permits.take(Kind::Request, Some(2)).then(|| {
+                        let held = holding.fetch_add(1, Relaxed) + 1;
+                        holding.fetch_sub(1, Relaxed);
+                        held
                     })
-                    .count()
+                });
+                held.max().unwrap_or(0)
             };
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
-            threads.into_iter().filter_map(|thread| thread.join().ok()).sum::<usize>()
+            threads.into_iter().filter_map(|thread| thread.join().ok()).max()
         });
-        assert_eq!((most, counts.of(Kind::Request)), (0, 0));
+        assert!(most.is_some_and(|most| (1..=2).contains(&most)), "{most:?} held at once");
+        assert_eq!(counts.of(Kind::Request), 0);
     }
 }
