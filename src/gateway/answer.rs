@@ -9,6 +9,7 @@ use pingora::proxy::Session;
 
 use super::exchange::Exchange;
 use super::form::Form;
+use super::forwarded::REQUEST_ID;
 use crate::config::route::FixedResponse;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -127,6 +128,7 @@ impl Answer {
         if !bodiless {
             head.insert_header(CONTENT_LENGTH, body.len())?;
         }
+        head.insert_header(REQUEST_ID, exchange.request_id.clone())?;
         exchange.sign(&mut head);
         let silent = bodiless || body.is_empty() || session.req_header().method == Method::HEAD;
         session.write_response_header(Box::new(head), silent).await?;

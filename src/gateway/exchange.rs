@@ -13,7 +13,7 @@ use super::attempts::{At, Attempts, Failure};
 use super::caching;
 use super::drain::InFlight;
 use super::fields::Fields;
-use super::forwarded::{self, Peer, REQUEST_ID};
+use super::forwarded::{self, Peer};
 use super::live::Live;
 use super::protection::LIMIT;
 use super::shadow::copying::Copying;
@@ -316,7 +316,7 @@ impl Exchange {
         self.upstream = since.elapsed();
     }
 
-    /// What every answer gets, whoever made it: the request's id, and of a decided route the visitor's cookie and honesty towards caches.
+    /// What every answer of a decided route gets, whoever made it: the visitor's cookie, and honesty towards caches.
     pub fn sign(&self, head: &mut impl Fields) {
         if let Some(hsts) = &self.hsts {
             head.set(&STRICT_TRANSPORT_SECURITY, hsts.clone());
