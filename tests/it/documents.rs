@@ -124,13 +124,14 @@ fn every_command_of_the_reference_runs() {
         "shadow",
         "status",
         "token",
+        "upgrade",
     ];
     assert_eq!(commands.into_iter().collect::<Vec<_>>(), expected);
     for Shown { mut arguments, prints } in all {
         // What serves, or asks one who does, is tried elsewhere; here its options are read.
         let asks = arguments[0] == "audit" && !arguments.iter().any(|argument| argument == "--state-dir");
         let alone = !asks
-            && !["run", "demo", "flags", "health", "shadow", "status"].contains(&&*arguments[0])
+            && !["run", "demo", "flags", "health", "shadow", "status", "upgrade"].contains(&&*arguments[0])
             && !arguments.iter().any(|argument| argument == "--gateway" || argument.starts_with("/etc/"));
         if !alone {
             arguments.push("--help".to_owned());
