@@ -226,12 +226,13 @@ impl Exchange {
         if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
             stay.answered(uptime());
         }
-        // An unfit one was told of as a failure.
-        if !self.is_unfit(response.status) {
-            self.report(Served::of(response.status));
-        }
         self.grpc =
             is_call(response).then(|| GrpcStatus::of(&response.headers).unwrap_or(GrpcStatus::UNKNOWN));
+        // What is unfit was reported as a failure; what becomes of a call, its trailers tell.
+        let told = head_status(response);
+        if !self.is_unfit(told) && (self.grpc.is_none() || GrpcStatus::of(&response.headers).is_some()) {
+            self.report(Served::of(told));
+        }
         if self.streaming.is_none() && is_stream(response) {
             self.streaming = self.begin_stream();
         }
@@ -241,6 +242,7 @@ impl Exchange {
     pub fn trailed(&mut self, trailers: &HeaderMap) {
         if let (Some(grpc), Some(status)) = (&mut self.grpc, GrpcStatus::of(trailers)) {
             *grpc = status;
+            self.report(Served::of(as_http(status)));
         }
     }
 
@@ -354,6 +356,17 @@ impl Exchange {
             error: if self.is_ended() { Some(KILLED) } else { self.error }.map(str::to_owned),
         }
     }
+}
+
+/// The status that an answer's head tells; of a call that is over with its head, the one that says the same.
+pub fn head_status(response: &ResponseHeader) -> StatusCode {
+    let call = GrpcStatus::of(&response.headers).filter(|_| is_call(response));
+    call.map_or(response.status, as_http)
+}
+
+fn as_http(status: GrpcStatus) -> StatusCode {
+    // Each of them is one.
+    StatusCode::from_u16(status.as_http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// Whether it answers a gRPC call. In its dialect for browsers, the status is a part of the body.

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use super::CLIENT_IDLE;
 use super::answer::Answer;
 use super::drain::Traffic;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, head_status};
 use super::failure::{self, UNFIT};
 use super::gate::conn;
 use super::gate::refusal::Refusal;
@@ -160,7 +160,7 @@ impl ProxyHttp for Proxy {
         if failure::is_interim(response) || switches || !inbound::is_framed(response) {
             return Err(Error::new_up(ErrorType::InvalidHTTPHeader));
         }
-        if exchange.is_unfit(response.status) && exchange.failed(failure::of(session, UNFIT, false)) {
+        if exchange.is_unfit(head_status(response)) && exchange.failed(failure::of(session, UNFIT, false)) {
             return Err(failure::unfit());
         }
         exchange.answered(response);

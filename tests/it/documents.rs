@@ -387,8 +387,12 @@ routes: [{{name: all, match: {{path_prefix: /}}, service: shop, version: {{flag:
     let asked = Client::new(gateway.admin()).post("/ofrep/v1/evaluate/flags", "{}").host("localhost").send();
     assert_eq!(asked.status, 200);
     assert_eq!(gateway.client().get("/").header("content-length", "x").send().status, 400);
+    stable
+        .answer(|_| Answer::new(200, "").header("content-type", "application/grpc").header("grpc-status", 0));
+    assert_eq!(gateway.get("/").status, 200);
     for metric in [
         "flagway_requests_total",
+        "flagway_grpc_calls_total",
         "flagway_shadow_dropped_total",
         "flagway_shadow_comparisons_total",
         "flagway_handshakes_failed_total",

@@ -24,6 +24,11 @@ def serve(name):
         told(context)
         context.abort(grpc.StatusCode[request.decode()], "as asked")
 
+    def pick(request, context):
+        if name == "canary":
+            context.abort(grpc.StatusCode.UNAVAILABLE, "not ready")
+        return name.encode()
+
     def collect(requests, context):
         told(context)
         return b"+".join(requests)
@@ -46,6 +51,7 @@ def serve(name):
     kinds = {
         "unary": grpc.unary_unary_rpc_method_handler(unary),
         "fail": grpc.unary_unary_rpc_method_handler(fail),
+        "pick": grpc.unary_unary_rpc_method_handler(pick),
         "collect": grpc.stream_unary_rpc_method_handler(collect),
         "split": grpc.unary_stream_rpc_method_handler(split),
         "talk": grpc.stream_stream_rpc_method_handler(talk),
@@ -98,6 +104,7 @@ def call(address, metadata):
         "split": made(channel.unary_stream("/shop.Shop/split"), b"a+b+c"),
         "break": made(channel.unary_stream("/shop.Shop/break"), b"a"),
         "missing": made(one("missing"), b""),
+        "pick": made(one("pick"), b""),
     }
     for status in ("UNAVAILABLE", "NOT_FOUND", "PERMISSION_DENIED"):
         told[status] = made(one("fail"), status.encode())
