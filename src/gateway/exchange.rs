@@ -323,7 +323,6 @@ impl Exchange {
         if let Some(hsts) = &self.hsts {
             head.set(&STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
-        head.set(&REQUEST_ID, self.request_id.clone());
         let Some(decision) = &self.decision else { return };
         let Some(route) = decision.route else { return };
         let cookie = self.visitor_cookie(decision);
