@@ -18,6 +18,8 @@ use super::Pool;
 
 /// One name's look-up.
 const LOOKUP: Duration = Duration::from_secs(5);
+/// Of it, that servers of DNS may take; the rest is the system's resolver's.
+const DNS: Duration = Duration::from_secs(2);
 /// Bounds on what an answer says how long it holds.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(300);
@@ -53,7 +55,7 @@ impl Names {
 
     async fn look_up(&self, host: &str, port: u16) -> Result<Answer, String> {
         if let Some(resolver) = &self.0
-            && let Ok(answer) = resolver.clone().asked(host, port).await
+            && let Ok(Ok(answer)) = timeout(DNS, resolver.clone().asked(host, port)).await
         {
             return Ok(answer);
         }
