@@ -334,6 +334,7 @@ mod tests {
             (number("18446744073709551615") * number("18446744073709551615"), "3.402823669209385e+38"),
             (number("1") / number("2"), "0.5"),
             (number("0.5") + number("0.5"), "1"),
+            (number("1.5") - number("0.25"), "1.25"),
             (number("1e300") * number("1e300"), ""),
             (number("1") / number("0"), ""),
             (number("0") / number("0"), ""),

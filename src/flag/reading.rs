@@ -215,8 +215,4 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_str<E>(self, text: &str) -> Result<Json, E> {
         Ok(text.into())
     }
-
-    fn visit_string<E>(self, text: String) -> Result<Json, E> {
-        Ok(text.into())
-    }
 }

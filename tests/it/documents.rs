@@ -9,7 +9,7 @@ use flagway::compare::{Dropped, Failed, Kind, Uncompared};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Authority, Client, Recorded, Setup, Upstream, command, eventually, flagway, words,
+    Answer, Authority, Client, DEAD, Recorded, Setup, Upstream, command, eventually, flagway, words,
 };
 
 fn document(name: &str) -> String {
@@ -370,8 +370,11 @@ fn the_guide_lists_the_metrics_that_there_are() {
     let config = format!(
         "listeners: [{{name: main, bind: '127.0.0.1:0'}}, {{name: safe, bind: '127.0.0.1:0', tls: {{certificates: [{{cert: s.pem, key: s.key}}]}}}}]
 flags: {{sources: [{{file: flags.json}}], limits: {{steps: 100}}}}
-services: {{shop: {{default: stable, versions: {{stable: {{endpoints: ['{}'], health: {{tcp: true}}}}, v2: {{endpoints: ['{}']}}}}}}}}
-routes: [{{name: all, match: {{path_prefix: /}}, service: shop, version: {{flag: missing}}, inject: [w, l], shadows: [{{flag: s}}], rate_limit: {{per_second: 1000}}}}]
+services:
+  shop: {{default: stable, versions: {{stable: {{endpoints: ['{}'], health: {{tcp: true}}}}, v2: {{endpoints: ['{}']}}}}}}
+  dead: {{default: stable, versions: {{stable: {{endpoints: ['{DEAD}', '127.0.0.2:1']}}}}}}
+  full: {{default: stable, versions: {{stable: {{endpoints: ['{DEAD}'], limits: {{requests: 0}}}}}}}}
+routes: [{{name: dead, match: {{path: /dead}}, service: dead}}, {{name: full, match: {{path: /full}}, service: full}}, {{name: all, match: {{path_prefix: /}}, service: shop, version: {{flag: missing}}, inject: [w, l], shadows: [{{flag: s}}], rate_limit: {{per_second: 1000}}}}]
 ",
         stable.address, v2.address
     );
@@ -387,6 +390,7 @@ routes: [{{name: all, match: {{path_prefix: /}}, service: shop, version: {{flag:
     let asked = Client::new(gateway.admin()).post("/ofrep/v1/evaluate/flags", "{}").host("localhost").send();
     assert_eq!(asked.status, 200);
     assert_eq!(gateway.client().get("/").header("content-length", "x").send().status, 400);
+    assert_eq!((gateway.get("/dead").status, gateway.get("/full").status), (503, 503));
     stable
         .answer(|_| Answer::new(200, "").header("content-type", "application/grpc").header("grpc-status", 0));
     assert_eq!(gateway.get("/").status, 200);

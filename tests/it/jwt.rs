@@ -9,10 +9,10 @@ use crate::support::{
     Answer, Authority, Gateway, Issuer, Setup, Shop, Upstream, eventually, now, one_route, versions,
 };
 
-/// The canary is for `ada`, and for whoever is on the plan `pro`.
+/// The canary is for `grace`, and for whoever is on the plan `pro`.
 fn for_ada() -> Value {
     versions(
-        json!({"if": [{"or": [{"==": [{"var": "targetingKey"}, "ada"]}, {"==": [{"var": "plan"}, "pro"]},
+        json!({"if": [{"or": [{"==": [{"var": "targetingKey"}, "grace"]}, {"==": [{"var": "plan"}, "pro"]},
         {"in": ["beta", {"var": "groups"}]}]}, "canary"]}),
     )
 }
@@ -52,7 +52,7 @@ fn a_verified_token_is_who_asks_and_its_claims_are_attributes() {
     let (shop, issuer) = (Shop::start(), Issuer::new("a"));
     let gateway = start(&shop, &issuer, "inject: [v],", "");
     for (claims, version) in [
-        (json!({"sub": "ada"}), "canary"),
+        (json!({"sub": "grace"}), "canary"),
         (json!({"sub": "bob"}), "stable"),
         (json!({"sub": "bob", "org": {"plan": "pro"}}), "canary"),
         (json!({"sub": "bob", "org": {"plan": ["pro"]}}), "stable"),
@@ -64,7 +64,7 @@ fn a_verified_token_is_who_asks_and_its_claims_are_attributes() {
     }
     let seen = shop.canary.last();
     assert!(seen.header("authorization").is_some(), "it travels on, as any field of the client's");
-    let answer = gateway.get_with("/", &[("authorization", &issuer.bearer(json!({"sub": "ada"})))]);
+    let answer = gateway.get_with("/", &[("authorization", &issuer.bearer(json!({"sub": "grace"})))]);
     assert_eq!(answer.header("cache-control").as_deref(), Some("private"));
 }
 
@@ -73,7 +73,7 @@ fn a_token_that_does_not_count_is_as_good_as_none_and_the_operator_is_told_why()
     let (shop, issuer, other) = (Shop::start(), Issuer::new("a"), Issuer::new("a"));
     let gateway = start(&shop, &issuer, "", ", issuer: me, audience: shop, max_bytes: 1KiB");
     let good = |more: Value| {
-        let mut claims = json!({"sub": "ada", "iss": "me", "aud": ["shop"]});
+        let mut claims = json!({"sub": "grace", "iss": "me", "aud": ["shop"]});
         claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         claims
     };
@@ -92,7 +92,7 @@ fn a_token_that_does_not_count_is_as_good_as_none_and_the_operator_is_told_why()
         ("algorithm", none(json!({"alg": "none"}))),
         ("algorithm", none(json!({"alg": "HS256"}))),
         ("too_long", issuer.bearer(good(json!({"x": "y".repeat(2000)})))),
-        ("malformed", "Bearer ada".to_owned()),
+        ("malformed", "Bearer grace".to_owned()),
     ];
     for (why, bearer) in &table {
         let answer = gateway.get_with("/", &[("authorization", bearer)]);
@@ -104,7 +104,7 @@ fn a_token_that_does_not_count_is_as_good_as_none_and_the_operator_is_told_why()
     assert_eq!(metrics.sum("flagway_jwt_total", &[("result", "algorithm")]), 2.0);
     assert_eq!(metrics.sum("flagway_jwt_total", &[("result", "good")]), 1.0);
     let log = gateway.stdout.text() + &gateway.stderr.text();
-    assert!(!log.contains("ada") && !log.contains("eyJ"), "neither tokens nor claims are logged");
+    assert!(!log.contains("grace") && !log.contains("eyJ"), "neither tokens nor claims are logged");
 }
 
 #[test]
@@ -124,11 +124,11 @@ fn a_route_can_demand_a_key() {
         (None, 401, Some("Bearer")),
         (Some("Basic YTpi".to_owned()), 401, Some("Bearer")),
         (
-            Some(issuer.bearer(json!({"sub": "ada", "exp": now() - 99}))),
+            Some(issuer.bearer(json!({"sub": "grace", "exp": now() - 99}))),
             401,
             Some("Bearer error=\"invalid_token\""),
         ),
-        (Some(issuer.bearer(json!({"name": "ada"}))), 401, Some("Bearer")),
+        (Some(issuer.bearer(json!({"name": "grace"}))), 401, Some("Bearer")),
         (Some(issuer.bearer(json!({"sub": ""}))), 401, Some("Bearer")),
         (Some(issuer.bearer(json!({"sub": "bob"}))), 200, None),
     ] {
@@ -164,21 +164,21 @@ fn a_demanded_key_may_be_a_signed_cookie() {
 fn a_file_of_keys_is_watched_and_a_broken_one_changes_nothing() {
     let (shop, issuer, next) = (Shop::start(), Issuer::new("a"), Issuer::new("b"));
     let gateway = start(&shop, &issuer, "", "");
-    let ada = json!({"sub": "ada"});
-    assert_eq!(served(&gateway, &next.bearer(ada.clone())), "stable");
+    let grace = json!({"sub": "grace"});
+    assert_eq!(served(&gateway, &next.bearer(grace.clone())), "stable");
     gateway.replace("keys.json", &json!({"keys": [issuer.public(), next.public()]}).to_string());
-    eventually("the new key counts", || served(&gateway, &next.bearer(ada.clone())) == "canary");
-    assert_eq!(served(&gateway, &issuer.bearer(ada.clone())), "canary");
+    eventually("the new key counts", || served(&gateway, &next.bearer(grace.clone())) == "canary");
+    assert_eq!(served(&gateway, &issuer.bearer(grace.clone())), "canary");
     gateway.replace("keys.json", "<html>");
     let told = || gateway.api("/api/v1/snapshot").text();
     eventually("the problem is told", || told().contains("the keys of tokens cannot be read"));
-    assert_eq!(served(&gateway, &next.bearer(ada.clone())), "canary");
+    assert_eq!(served(&gateway, &next.bearer(grace.clone())), "canary");
     let metrics = gateway.metrics();
     assert_eq!(metrics.sum("flagway_jwks_keys", &[]), 2.0);
     assert!(metrics.sum("flagway_jwks_reads_total", &[("result", "failed")]) >= 1.0);
     assert!(metrics.sum("flagway_problems", &[("kind", "source")]) >= 1.0);
     gateway.replace("keys.json", &next.set());
-    eventually("the old key is gone", || served(&gateway, &issuer.bearer(ada.clone())) == "stable");
+    eventually("the old key is gone", || served(&gateway, &issuer.bearer(grace.clone())) == "stable");
     eventually("the problem is gone", || !told().contains("the keys of tokens cannot be read"));
 }
 
@@ -197,9 +197,9 @@ fn keys_are_fetched_kept_when_that_fails_and_looked_for_again_when_one_is_unknow
     let setup = shop.setup(&config("", &url), json!({"v": for_ada()})).file("ca.pem", &authority.pem());
     let trusted = setup.path("ca.pem").to_str().unwrap().to_owned();
     let gateway = setup.env("SSL_CERT_FILE", &trusted).start();
-    let ada = json!({"sub": "ada"});
+    let grace = json!({"sub": "grace"});
     assert_eq!(
-        served(&gateway, &issuer.bearer(ada.clone())),
+        served(&gateway, &issuer.bearer(grace.clone())),
         "canary",
         "the first keys are there before the first request"
     );
@@ -211,14 +211,14 @@ fn keys_are_fetched_kept_when_that_fails_and_looked_for_again_when_one_is_unknow
         Answer::new(200, &both)
     });
     for _ in 0..20 {
-        assert_eq!(served(&gateway, &Issuer::new("made-up").bearer(ada.clone())), "stable");
+        assert_eq!(served(&gateway, &Issuer::new("made-up").bearer(grace.clone())), "stable");
     }
     crate::support::within(std::time::Duration::from_secs(30), "an unknown key is looked for", || {
-        (served(&gateway, &next.bearer(ada.clone())) == "canary").then_some(())
+        (served(&gateway, &next.bearer(grace.clone())) == "canary").then_some(())
     });
     assert_eq!(fetched.load(Ordering::SeqCst), 2, "twenty made-up names cost one fetch");
     identity.stop();
-    assert_eq!(served(&gateway, &next.bearer(ada)), "canary");
+    assert_eq!(served(&gateway, &next.bearer(grace)), "canary");
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn an_answer_that_is_no_key_set_makes_no_key() {
         identity.answer(move |_| given.clone());
         let url = format!("jwks: 'http://{}/keys'", identity.address);
         let gateway = shop.gateway(&config("", &url), json!({"v": for_ada()}));
-        let bearer = issuer.bearer(json!({"sub": "ada"}));
+        let bearer = issuer.bearer(json!({"sub": "grace"}));
         assert_eq!(served(&gateway, &bearer), "stable", "{answer:?}");
         assert_eq!(explained(&gateway, &bearer)["targeting_key"]["token"], "jwt: no_keys");
         assert!(gateway.api("/api/v1/snapshot").text().contains("the keys of tokens cannot be read"));
@@ -259,7 +259,7 @@ fn a_token_may_come_in_a_cookie_and_be_signed_by_a_secret() {
     let gateway = shop.gateway(&(one_route("") + &jwt), json!({"v": for_ada()}));
     let token = |secret: &str, algorithm| {
         let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
-        let claims = json!({"sub": "ada", "exp": now() + 60});
+        let claims = json!({"sub": "grace", "exp": now() + 60});
         jsonwebtoken::encode(&jsonwebtoken::Header::new(algorithm), &claims, &key).unwrap()
     };
     let served = |token: &str| gateway.get_with("/", &[("cookie", &format!("session={token}"))]).text();

@@ -250,7 +250,7 @@ fn what_only_looks_wrong_is_a_warning() {
              [variant] or [variant, weight], the weight a whole number"),
         (flag(r#""targeting": {"fractional": [["on", 0]]}"#),
             "1: \"fractional\" flags.f.targeting.fractional: the weights add up to 0, so nobody falls into any bucket; a sum from 1 to 2147483647"),
-        (flag(r#""targeting": {"if": [{"==": [1, 1], "in": ["a", "b"]}, "on"]}"#),
+        (flag(r#""targeting": {"if": [{"!x": 1, "==": [1, 1]}, "on"]}"#),
             "1: { flags.f.targeting.if[0]: an object with 2 keys is a constant, so its \"==\" is never run; one operator an object"),
     ] {
         let document = parse(&text, Format::Json).expect("the document is usable");

@@ -73,6 +73,15 @@ fn a_rule_that_goes_over_a_limit_is_an_error_and_not_a_long_wait() {
     }
 }
 
+#[test]
+fn a_trace_ends_where_it_would_fill_the_memory() {
+    let rule = json!({"if": [{"all": [{"var": "many"}, {"var": ""}]}, "on", "off"]});
+    let set = limited(&on_off(rule), V3, &FlagLimits { steps: 1_000_000, ..FlagLimits::default() });
+    // Ten thousand, and what it all came to.
+    let many: Json = (1..20_000).collect();
+    assert_eq!(trace(&set, "flag", &json!({"many": many})).len(), 10_001);
+}
+
 /// Each rule needs exactly so many steps and bytes: with one less of either it is over, and by that limit.
 #[test]
 fn rules_need_so_many_steps_and_bytes() {

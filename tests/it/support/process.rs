@@ -13,7 +13,7 @@ pub struct Held {
 }
 
 /// KiB that a process may keep of a bad time: what its allocator does not give back, and what it learned.
-const SLACK: u64 = 48 << 10;
+const SLACK: u64 = 96 << 10;
 
 impl Gateway {
     /// What it holds now.
