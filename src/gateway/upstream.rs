@@ -4,7 +4,7 @@
 //! Connections carry a key of their version, so that no two versions ever share one, not even to one address.
 //!
 //! A request passes [`pool`] (which endpoint, and what became of it), `balance` over `ring` (whose turn it is), `endpoint` (what is known of an
-//! address), `outliers` (who is ejected). Beside the traffic works [`keeper`]: `dns` (names) and `checker` (health).
+//! address), `outliers` (who is ejected). Beside the traffic works `keeper`: `dns` (names) and `checker` (health).
 
 mod balance;
 mod checker;

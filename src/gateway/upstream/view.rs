@@ -28,7 +28,7 @@ pub struct Shown {
     pub name: Option<String>,
     /// As configured.
     pub weight: u32,
-    /// A label of [`Standing`].
+    /// A label of `Standing`.
     pub state: &'static str,
     /// What took it out, while it is out.
     #[serde(skip_serializing_if = "Option::is_none")]
