@@ -105,10 +105,10 @@ deny: ## Check licences, banned crates, sources and advisories (cargo-deny)
 # Seconds that `make fuzz` spends on each target, and which. The fuzzed crate is built with the versions of our own lock file, and
 # without a sanitizer: there is no unsafe code to watch, and inputs go by several times as quickly.
 FUZZ_FOR ?= 60
-FUZZ ?= definitions evaluate request dictionary compare
+FUZZ ?= definitions evaluate request dictionary compare head
 
 .PHONY: fuzz
-fuzz: ## Fuzz loading, evaluating, requests, decision fields, comparing (nightly Rust; builds long)
+fuzz: ## Fuzz loading, evaluating, requests, decision fields, comparing, heads and chunks (nightly Rust; builds long)
 	@.ci/setup $(RUN_NEEDS) c++=g++
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "fuzz: installing $(FUZZER) with cargo"; $(CARGO) install $(FUZZER) --locked; }
 	@$(CARGO) +nightly --version >/dev/null 2>&1 || { echo "fuzz: installing nightly Rust with rustup"; rustup toolchain install nightly --profile minimal; }
