@@ -8,6 +8,7 @@
 use flagway::config::limits::ClientLimits;
 use flagway::gateway::gate::chunks::Chunks;
 use flagway::gateway::gate::head::{Body, Head, Scan};
+use flagway::gateway::gate::refusal::Refusal;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -60,7 +61,7 @@ fn chunks(bytes: &[u8], step: usize) {
     let mut whole = Chunks::default();
     let taken = whole.look(bytes);
     let (mut pieced, mut at) = (Chunks::default(), 0);
-    let again = bytes.chunks(step).try_for_each(|piece| {
+    let again: Result<(), Refusal> = bytes.chunks(step).try_for_each(|piece| {
         at += pieced.look(piece)?;
         Ok(())
     });
