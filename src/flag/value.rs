@@ -166,12 +166,6 @@ impl From<String> for Value<'_> {
     }
 }
 
-impl<'a> From<Cow<'a, str>> for Value<'a> {
-    fn from(text: Cow<'a, str>) -> Self {
-        Value::Text(text)
-    }
-}
-
 impl From<Number> for Value<'_> {
     fn from(number: Number) -> Self {
         Value::Number(number)
@@ -227,6 +221,8 @@ mod tests {
         let made = Value::List(vec![Value::Null, Value::from(&json)]);
         assert_eq!(*made.path("1.a.b.1.c"), Value::from("x"));
         assert_eq!(*made.path(""), made);
+        let list = json!([10]);
+        assert_eq!(*Value::List(vec![Value::from(&list)]).path("0.0"), Value::from(Number::from(10_i64)));
         for path in ["2", "x", "-1", "length", "0.a"] {
             assert_eq!(*made.path(path), Value::Null, "{path}");
         }

@@ -53,7 +53,6 @@ impl<'e, C: Context, W: Witness> Machine<'e, C, W> {
         }
         let Some(hash) = self.hash(split, &unit, scope)? else { return Ok(null) };
         match &split.split {
-            Split::Nothing => Ok(null),
             Split::Fixed(table) if first.is_none() => Ok(self.among(table, hash)),
             _ => self.lay_out(&split.split, first, hash, scope),
         }

@@ -11,7 +11,7 @@ pub fn equal(args: &[Value]) -> bool {
         (Value::Null, Value::Null) => true,
         (Value::Text(left), Value::Text(right)) => left == right,
         (Value::Null, _) | (_, Value::Null) => false,
-        (Value::Array(_) | Value::List(_) | Value::Object(_), _) => false,
+        // Lists and objects are no number, which equals nothing.
         _ => left.number() == right.number(),
     }
 }

@@ -248,6 +248,11 @@ fn what_only_looks_wrong_is_a_warning() {
         (flag(r#""targeting": {"fractional": [["on", 1.5]]}"#),
             "1: [ flags.f.targeting.fractional[0]: \"[\\\"on\\\",1.5]\" is no bucket, so nobody falls into any; \
              [variant] or [variant, weight], the weight a whole number"),
+        (flag(r#""targeting": {"fractional": [{"var": "u"}, ["on", 1.5]]}"#),
+            "1: [ flags.f.targeting.fractional[1]: \"[\\\"on\\\",1.5]\" is no bucket, so nobody falls into any; \
+             [variant] or [variant, weight], the weight a whole number"),
+        (flag(r#""targeting": {"fractional": [["onn", {"+": [1, 1]}], ["on", 1]]}"#),
+            "1: \"onn\" flags.f.targeting.fractional[0][0]: \"onn\" names no variant; the name of a variant, or null for the default; did you mean \"on\"?"),
         (flag(r#""targeting": {"fractional": [["on", 0]]}"#),
             "1: \"fractional\" flags.f.targeting.fractional: the weights add up to 0, so nobody falls into any bucket; a sum from 1 to 2147483647"),
         (flag(r#""targeting": {"if": [{"!x": 1, "==": [1, 1]}, "on"]}"#),

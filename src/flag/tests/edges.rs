@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
-use super::{limited, on_off, resolve};
+use super::{limited, on_off, resolve, variant};
 use crate::config::{FlagLimits, FractionalVersion, Severity};
 use crate::flag::compile::{Paths, compile};
 use crate::flag::variants::VariantNames;
@@ -303,4 +303,23 @@ fn looking_a_text_up_costs_what_comparing_it_costs() {
     };
     assert_eq!(error(18), None);
     assert_eq!(error(17), Some(ErrorCode::OverLimit(Limit::Steps)));
+}
+
+#[test]
+fn a_version_of_256_bytes_is_compared_and_a_longer_one_is_none() {
+    for (bytes, expected) in [(256, "on"), (257, "off")] {
+        let version = format!("{:a<bytes$}", "1.0.0-");
+        let rule = json!({"if": [{"sem_ver": [{"var": "version"}, "=", {"var": "version"}]}, "on", "off"]});
+        let set = limited(&on_off(rule), FractionalVersion::V3, &FlagLimits::default());
+        assert_eq!(variant(&set, "flag", &json!({"version": version})), expected, "{bytes}");
+    }
+}
+
+#[test]
+fn a_part_of_a_text_may_begin_at_its_first_letter() {
+    for (start, expected) in [(json!(0), "on"), (json!(-0.0), "on"), (json!(-2), "-"), (json!(2), "-")] {
+        let rule = json!({"substr": ["onyx", start, 2]});
+        let set = limited(&on_off(rule), FractionalVersion::V3, &FlagLimits::default());
+        assert_eq!(variant(&set, "flag", &json!({})), expected, "{start}");
+    }
 }

@@ -206,3 +206,44 @@ fn a_ramp_over_time_widens_from_nobody_to_all() {
     let half = share(1_500);
     assert!((440..560).contains(&half), "{half}");
 }
+
+/// Buckets that are made while the rule runs split as those that are written do.
+#[test]
+fn computed_buckets_are_those_that_are_written() {
+    let written = json!({"fractional": [["on", 50], ["off", 25], [null, 25]]});
+    let halves = json!({"fractional": [["on", 1], ["off", 1]]});
+    for (rule, same) in [
+        (json!({"fractional": [{"var": "bucket"}, ["off", 25], [null, 25]]}), &written),
+        (json!({"fractional": [[{"cat": ["on"]}, 50], ["off", 25], [null, 25]]}), &written),
+        (json!({"fractional": [[{"cat": ["on"]}], ["off", 1]]}), &halves),
+        (json!({"fractional": [["on", {"+": [0, 1]}], ["off"]]}), &halves),
+    ] {
+        for version in [V2, V3] {
+            let (set, same) =
+                (set(&on_off(rule.clone()), version), self::set(&on_off(same.clone()), version));
+            for user in 0..200 {
+                let context = json!({"targetingKey": format!("user-{user}"), "bucket": ["on", 50]});
+                assert_eq!(
+                    resolve(&set, "flag", &context),
+                    resolve(&same, "flag", &context),
+                    "{rule}, {user}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_constant_unit_reads_no_targeting_key() {
+    for (unit, version, reads) in [
+        (json!("everybody"), V2, false),
+        (json!("everybody"), V3, false),
+        (Json::Null, V2, true),
+        (json!({"var": "team"}), V2, true),
+        (json!({"var": "team"}), V3, false),
+    ] {
+        let set = set(&on_off(json!({"fractional": [unit, ["on", 1]]})), version);
+        let flag = set.find("flag").map(|id| set.get(id));
+        assert_eq!(flag.map(|flag| flag.reads.targeting_key), Some(reads), "{unit} in {version:?}");
+    }
+}

@@ -95,6 +95,8 @@ fn rules_need_so_many_steps_and_bytes() {
         (json!({"==": [{"var": "long"}, text]}), 10, 0),
         (json!({"===": [{"var": "one"}, "1"]}), 4, 0),
         (json!({"cat": ["a", "bc"]}), 4, 3),
+        // Texts of one length are read, others are told apart by it.
+        (json!({"in": [{"var": "long"}, ["short"]]}), 8, 0),
         (json!({"cat": ["a"]}), 3, 0),
         (json!({"merge": [1, 2]}), 4, 64),
         (json!({"map": [{"var": "list"}, {"var": ""}]}), 7, 64),
