@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::shadows::Shadows;
 use super::view::{ProblemView, SourceView, sources};
+use crate::config::service::{Service, ServiceId, Version, VersionId};
 use crate::gateway::Live;
 use crate::gateway::protection::Standing;
-use crate::gateway::upstream::view;
+use crate::gateway::upstream::view::{Shown, endpoints};
 use crate::overlay::Entry;
 use crate::source::{Hand, Status};
 use crate::telemetry::Evaluations;
@@ -34,17 +35,15 @@ pub struct StatusView {
     pub overlay: Vec<Entry>,
     /// How often each flag came out as what.
     pub evaluations: Vec<Evaluations>,
-    /// Every version with its endpoints.
-    pub upstreams: Vec<view::Version>,
+    /// Every version of every service, in the order configured.
+    pub upstreams: Vec<UpstreamLine>,
     /// In the order of routes.
     pub shadows: Vec<ShadowLine>,
-    /// In the order configured.
-    pub versions: Vec<VersionLine>,
 }
 
-/// How a version stands.
+/// A version, how it stands and its endpoints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct VersionLine {
+pub struct UpstreamLine {
     /// Whose it is.
     pub service: String,
     /// Its name.
@@ -55,6 +54,8 @@ pub struct VersionLine {
     pub requests: usize,
     /// Of them, those without an answer.
     pub unanswered: usize,
+    /// In their order; empty: no address of it is known.
+    pub endpoints: Vec<Shown>,
 }
 
 /// A shadow in a line.
@@ -90,7 +91,7 @@ impl StatusView {
             problems: state.iter().chain(&live.problems()).map(ProblemView::from).collect(),
             overlay: hand.overlay().iter().cloned().collect(),
             evaluations: live.handles.evaluations(),
-            upstreams: view::versions(&live.upstreams),
+            upstreams: upstreams(live),
             shadows: Shadows::of(live, None)
                 .shadows
                 .into_iter()
@@ -104,20 +105,21 @@ impl StatusView {
                     differing: shadow.differing,
                 })
                 .collect(),
-            versions: live.protection.standings().map(VersionLine::from).collect(),
         }
     }
 }
 
-impl From<Standing> for VersionLine {
-    fn from(standing: Standing) -> VersionLine {
-        let Standing { service, version, held_out, requests, unanswered } = standing;
-        VersionLine {
-            service: service.to_string(),
-            version: version.to_string(),
-            held_out,
-            requests,
-            unanswered,
-        }
-    }
+fn upstreams(live: &Live) -> Vec<UpstreamLine> {
+    let services = live.snapshot.config.services.iter().enumerate();
+    let versions = services.flat_map(|(id, service)| {
+        let versions = service.versions.iter().enumerate();
+        versions.map(move |(version_id, version)| (service, ServiceId(id), version, VersionId(version_id)))
+    });
+    let line = |(service, id, version, version_id): (&Service, _, &Version, _)| {
+        let Standing { held_out, requests, unanswered } = live.protection.of(id, version_id).standing();
+        let endpoints = endpoints(live.upstreams.pool(id, version_id));
+        let (service, version) = (service.name.to_string(), version.name.to_string());
+        UpstreamLine { service, version, held_out, requests, unanswered, endpoints }
+    };
+    versions.map(line).collect()
 }

@@ -111,9 +111,6 @@ pub struct Status {
     /// What is known of shadows.
     #[serde(default)]
     pub shadows: Vec<Shadow>,
-    /// How versions stand.
-    #[serde(default)]
-    pub versions: Vec<Version>,
 }
 
 /// A version and its endpoints.
@@ -123,6 +120,9 @@ pub struct Upstream {
     pub service: String,
     /// Of the service.
     pub version: String,
+    /// The default version serves in its place, as it fails.
+    #[serde(default)]
+    pub held_out: bool,
     /// All of them.
     #[serde(default)]
     pub endpoints: Vec<Endpoint>,
@@ -174,18 +174,6 @@ pub struct Shadow {
     pub version: String,
     /// One sentence.
     pub verdict: String,
-}
-
-/// How a version stands.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Version {
-    /// Whose it is.
-    pub service: String,
-    /// Its name.
-    pub version: String,
-    /// The default version serves in its place, as it fails.
-    #[serde(default)]
-    pub held_out: bool,
 }
 
 /// What a `split` event says: by flag and variant, how often in its second.

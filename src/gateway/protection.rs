@@ -60,10 +60,6 @@ pub struct Stay {
 /// How a version stands, for operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// Its service.
-    pub service: Name,
-    /// Its name.
-    pub version: Name,
     /// Its requests go to the default version.
     pub held_out: bool,
     /// Live ones.
@@ -90,11 +86,6 @@ impl Protection {
     /// Of one version.
     pub fn of(&self, service: ServiceId, version: VersionId) -> &Arc<Guard> {
         &self.guards[service.0][version.0]
-    }
-
-    /// How all versions stand, in the order configured.
-    pub fn standings(&self) -> impl Iterator<Item = Standing> {
-        self.guards.iter().flatten().map(|guard| guard.standing())
     }
 
     fn find(&self, service: &Name, version: &Name) -> Option<Arc<State>> {
@@ -134,10 +125,8 @@ impl Guard {
 
     /// How it stands.
     pub fn standing(&self) -> Standing {
-        let State { service, version, circuit, counts, .. } = &*self.state;
+        let State { circuit, counts, .. } = &*self.state;
         Standing {
-            service: service.clone(),
-            version: version.clone(),
             held_out: circuit.is_held_out(),
             requests: counts.of(Kind::Request),
             unanswered: counts.of(Kind::Unanswered),

@@ -20,7 +20,7 @@ fn is_held_out(gateway: &Gateway) -> bool {
     let metric = gateway.metrics().sum("flagway_version_held_out", &labels) == 1.0;
     let status = gateway.api("/api/v1/status").json();
     let version =
-        status["versions"].as_array().expect("a list").iter().find(|line| line["version"] == "canary");
+        status["upstreams"].as_array().expect("a list").iter().find(|line| line["version"] == "canary");
     assert_eq!(version.expect("the canary")["held_out"], metric, "{status:#}");
     metric
 }

@@ -95,7 +95,7 @@ fn beyond_its_limit_a_version_gives_to_the_default_and_the_default_says_when_to_
             let gateway = Gateway::start(&limited, flags.clone());
             std::thread::scope(|scope| {
                 let first = [0; 2].map(|_| scope.spawn(|| gateway.get("/first").text()));
-                let live = || gateway.api("/api/v1/status").json()["versions"].clone();
+                let live = || gateway.api("/api/v1/status").json()["upstreams"].clone();
                 let live = || {
                     live().as_array().unwrap().iter().find(|line| line["version"] == version).unwrap()[limit]
                         .clone()

@@ -36,7 +36,7 @@ fn write(status: &Status, split: &Split, of: &str, now: i64, out: &mut String) -
     });
     writeln!(out, "revision {}{}", paint(STRONG, plain(&status.revision)), since.unwrap_or_default())?;
     write_problems(&status.problems, out)?;
-    let held_out: Vec<_> = status.versions.iter().filter(|version| version.held_out).collect();
+    let held_out: Vec<_> = status.upstreams.iter().filter(|version| version.held_out).collect();
     if !held_out.is_empty() {
         heading(out, "held out", "")?;
     }

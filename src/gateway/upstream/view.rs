@@ -7,17 +7,6 @@ use serde::Serialize;
 use super::endpoint::Standing;
 use super::{Pool, Upstreams};
 
-/// A version and its endpoints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Version {
-    /// The service.
-    pub service: String,
-    /// Of the service.
-    pub version: String,
-    /// In their order; empty: no address of it is known.
-    pub endpoints: Vec<Shown>,
-}
-
 /// One endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Shown {
@@ -35,15 +24,6 @@ pub struct Shown {
     pub why: Option<String>,
     /// Requests under way.
     pub requests: u32,
-}
-
-/// All versions, in the order configured.
-pub fn versions(upstreams: &Upstreams) -> Vec<Version> {
-    let version = |pool: &Arc<Pool>| {
-        let (service, version) = pool.names_of();
-        Version { service: service.to_owned(), version: version.to_owned(), endpoints: endpoints(pool) }
-    };
-    upstreams.pools().map(version).collect()
 }
 
 /// The endpoints of a version, in their order.
