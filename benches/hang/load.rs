@@ -4,27 +4,23 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::runtime::Runtime;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 /// Requests at once where as many are sent as fit.
 const AT_ONCE: u64 = 32;
+/// Connections of those who get stable, and of those who get the canary: these are enough that one which hangs for a second keeps nobody
+/// else from asking.
+const STABLE: usize = 64;
+const CANARY: usize = 3000;
 /// How long any request may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Requests to be sent.
-#[derive(Clone, Copy)]
-pub struct Load<'a> {
-    pub address: SocketAddr,
-    pub path: &'a str,
-    pub requests: u64,
-    /// A second; none: as many as fit.
-    pub rate: Option<f64>,
-}
 
 /// What became of them: latencies, sorted, of those for stable and of those for the canary.
 #[derive(Default)]
@@ -36,44 +32,65 @@ pub struct Outcome {
     pub elapsed: Duration,
 }
 
-/// The clients' connections that are free: a request that hangs keeps its own, and others go on.
-struct Clients {
-    address: SocketAddr,
-    path: String,
-    free: Mutex<Vec<TcpStream>>,
+/// Those who get stable and those who get the canary. Their connections stay from load to load, as making them is none of it.
+pub struct Clients {
+    runtime: Runtime,
+    stable: Arc<Lane>,
+    canary: Arc<Lane>,
 }
 
-impl Load<'_> {
-    pub fn run(self) -> Outcome {
+/// Connections and who may use one. A request that finds none free waits for one, and its time runs.
+struct Lane {
+    address: SocketAddr,
+    freed: mpsc::UnboundedSender<TcpStream>,
+    free: Mutex<mpsc::UnboundedReceiver<TcpStream>>,
+}
+
+impl Clients {
+    pub fn connect(address: SocketAddr) -> Clients {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(self.send())
+        let lane = |connections| runtime.block_on(Lane::open(address, connections)).expect("connections");
+        let [stable, canary] = [STABLE, CANARY].map(|connections| Arc::new(lane(connections)));
+        Clients { runtime, stable, canary }
     }
 
-    async fn send(self) -> Outcome {
-        let clients =
-            Arc::new(Clients { address: self.address, path: self.path.to_owned(), free: Mutex::default() });
+    /// So many requests, a tenth of them for the canary: at a rate a second, or as many as fit.
+    pub fn send(&self, path: &str, requests: u64, rate: Option<f64>) -> Outcome {
+        self.runtime.block_on(self.all(path, requests, rate))
+    }
+
+    async fn all(&self, path: &str, requests: u64, rate: Option<f64>) -> Outcome {
         let (start, mut tasks, mut outcome) = (Instant::now(), JoinSet::new(), Outcome::default());
-        match self.rate {
+        let next = Arc::new(AtomicU64::new(0));
+        let request = |line: &str| Arc::from(format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{line}\r\n"));
+        let requests_of: [Arc<str>; 2] = [request(""), request("x-canary: always\r\n")];
+        let lanes = [Arc::clone(&self.stable), Arc::clone(&self.canary)];
+        let ask = move |number: u64, due: Instant| {
+            let is_canary = number.is_multiple_of(10);
+            let side = usize::from(is_canary);
+            let (lane, request) = (Arc::clone(&lanes[side]), Arc::clone(&requests_of[side]));
+            async move { (is_canary, lane.ask(&request, due).await) }
+        };
+        match rate {
             Some(rate) => {
-                for number in 0..self.requests {
+                for number in 0..requests {
                     let due = start + Duration::from_secs_f64(number as f64 / rate);
                     tokio::time::sleep_until(due.into()).await;
-                    let clients = Arc::clone(&clients);
-                    tasks.spawn(async move { vec![clients.ask(number, due).await] });
+                    let answer = ask(number, due);
+                    tasks.spawn(async { vec![answer.await] });
                 }
             }
             None => {
-                let next = Arc::new(AtomicU64::new(0));
                 for _ in 0..AT_ONCE {
-                    let (clients, next) = (Arc::clone(&clients), Arc::clone(&next));
+                    let (ask, next) = (ask.clone(), Arc::clone(&next));
                     tasks.spawn(async move {
                         let mut answers = Vec::new();
                         loop {
                             let number = next.fetch_add(1, Ordering::Relaxed);
-                            if number >= self.requests {
+                            if number >= requests {
                                 return answers;
                             }
-                            answers.push(clients.ask(number, Instant::now()).await);
+                            answers.push(ask(number, Instant::now()).await);
                         }
                     });
                 }
@@ -105,37 +122,49 @@ impl Outcome {
     }
 }
 
-impl Clients {
-    /// Whether the request was the canary's, and how long its answer took from the moment at which it was due.
-    async fn ask(&self, number: u64, due: Instant) -> (bool, io::Result<Duration>) {
-        let is_canary = number.is_multiple_of(10);
-        let answer = tokio::time::timeout(PATIENCE, self.get(is_canary)).await;
-        let answer = answer.map_err(io::Error::other).and_then(|answer| answer);
-        (is_canary, answer.map(|()| due.elapsed()))
+impl Lane {
+    async fn open(address: SocketAddr, connections: usize) -> io::Result<Lane> {
+        let (freed, free) = mpsc::unbounded_channel();
+        let lane = Lane { address, freed, free: Mutex::new(free) };
+        for _ in 0..connections {
+            lane.connect().await?;
+        }
+        Ok(lane)
     }
 
-    async fn get(&self, is_canary: bool) -> io::Result<()> {
-        let free = self.free.lock().await.pop();
-        let mut stream = match free {
-            Some(stream) => stream,
-            None => TcpStream::connect(self.address).await?,
-        };
-        let _ = stream.set_nodelay(true);
-        let opt_in = if is_canary { "x-canary: always\r\n" } else { "" };
-        let request = format!("GET {} HTTP/1.1\r\nhost: 127.0.0.1\r\n{opt_in}\r\n", self.path);
-        stream.write_all(request.as_bytes()).await?;
-        let (mut buffer, mut filled) = (vec![0; 4096], 0);
-        // Every answer here is a head with a length of zero, or no 200.
-        while !buffer[..filled].ends_with(b"\r\n\r\n") {
-            match stream.read(&mut buffer[filled..]).await? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                read => filled += read,
+    async fn connect(&self) -> io::Result<()> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        self.freed.send(stream).map_err(io::Error::other)
+    }
+
+    /// How long the answer took from the moment at which the request was due.
+    async fn ask(&self, request: &str, due: Instant) -> io::Result<Duration> {
+        let mut stream = self.free.lock().await.recv().await.expect("the lane has the other end");
+        let answer = tokio::time::timeout(PATIENCE, get(&mut stream, request)).await;
+        match answer.map_err(io::Error::other).and_then(|answer| answer) {
+            Ok(()) => self.freed.send(stream).map_err(io::Error::other)?,
+            Err(error) => {
+                self.connect().await?;
+                return Err(error);
             }
         }
-        if !buffer.starts_with(b"HTTP/1.1 200") {
-            return Err(io::Error::other("an error"));
+        Ok(due.elapsed())
+    }
+}
+
+async fn get(stream: &mut TcpStream, request: &str) -> io::Result<()> {
+    stream.write_all(request.as_bytes()).await?;
+    let (mut buffer, mut filled) = ([0; 1024], 0);
+    // Every answer here is a head with a length of zero, or no 200.
+    while !buffer[..filled].ends_with(b"\r\n\r\n") {
+        match stream.read(&mut buffer[filled..]).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => filled += read,
         }
-        self.free.lock().await.push(stream);
-        Ok(())
+    }
+    match buffer.starts_with(b"HTTP/1.1 200") {
+        true => Ok(()),
+        false => Err(io::Error::other(String::from_utf8_lossy(&buffer[..filled]))),
     }
 }

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
-use load::{Load, Outcome};
+use load::{Clients, Outcome};
 use server::Server;
 
 /// Requests by which saturation is estimated.
@@ -31,10 +31,10 @@ fn main() -> ExitCode {
     let rounds: usize = number("FLAGWAY_BENCH_ROUNDS", 7);
     let time = Duration::from_secs_f64(number("FLAGWAY_BENCH_SECONDS", 4.0));
     let server = Server::start();
-    let load = |path, requests, rate| Load { address: server.traffic, path, requests, rate }.run();
+    let clients = Clients::connect(server.traffic);
     // The first fills pools and warms caches.
-    load(SIDES[0].0, ESTIMATE / 10, None);
-    let half = || ESTIMATE as f64 / load(SIDES[0].0, ESTIMATE, None).elapsed.as_secs_f64() / 2.0;
+    clients.send(SIDES[0].0, ESTIMATE / 10, None);
+    let half = || ESTIMATE as f64 / clients.send(SIDES[0].0, ESTIMATE, None).elapsed.as_secs_f64() / 2.0;
     let rate = match number("FLAGWAY_BENCH_RATE", 0.0) {
         0.0 => half(),
         rate => rate,
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         for turn in 0..SIDES.len() {
             let side = (round + turn) % SIDES.len();
             let (path, name) = SIDES[side];
-            let outcome = load(path, requests, Some(rate));
+            let outcome = clients.send(path, requests, Some(rate));
             let [stable50, stable99] = [0.5, 0.99].map(|share| ms(&outcome.stable, share));
             println!(
                 "{:>5}  {name:24} {stable50:>6.2} ms {stable99:>6.2} ms {:>9.2} ms {:>7} {:>5.0} MiB",

@@ -1,11 +1,13 @@
 //! The gateway under load in a folder of its own, and what stands behind it: an upstream that answers, and one that takes requests and is
 //! silent.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// How long it may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -100,24 +102,32 @@ fn listen() -> (TcpListener, SocketAddr) {
 /// Answers every request, which has no body.
 fn answering() -> SocketAddr {
     let (listener, address) = listen();
+    listener.set_nonblocking(true).expect("a listener for a runtime");
     thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            thread::spawn(move || {
-                let _ = stream.set_nodelay(true);
-                let (mut buffer, mut filled) = (vec![0; 8 << 10], 0);
-                while let Ok(read @ 1..) = stream.read(&mut buffer[filled..]) {
-                    filled += read;
-                    if buffer[..filled].ends_with(b"\r\n\r\n") {
-                        filled = 0;
-                        if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
-                            return;
-                        }
-                    }
-                }
-            });
-        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer(stream));
+            }
+        });
     });
     address
+}
+
+async fn answer(mut stream: tokio::net::TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (mut buffer, mut filled) = ([0; 2048], 0);
+    loop {
+        match stream.read(&mut buffer[filled..]).await? {
+            0 => return Ok(()),
+            read => filled += read,
+        }
+        if buffer[..filled].ends_with(b"\r\n\r\n") {
+            filled = 0;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await?;
+        }
+    }
 }
 
 /// Takes connections and keeps them, silent, until the other side has long given them up.
