@@ -44,6 +44,7 @@ impl Run {
         log::to_stderr(global)?;
         #[cfg(debug_assertions)]
         self.fail_at.clone().into_iter().for_each(crate::source::fail::Point::arm);
+        keep_pages_small();
         let origin = if self.taking_over { inherit()? } else { Origin::default() };
         let heir = origin.heir.clone();
         let served = start::prepare(&self.config.file, origin, TcpListener::bind::<SocketAddr>)
@@ -53,6 +54,12 @@ impl Run {
         }
         served
     }
+}
+
+/// A huge page is cleared while the request whose memory it is to be waits: milliseconds for each 2 MiB by which traffic grows. A kernel
+/// that cannot be told goes on as it does.
+fn keep_pages_small() {
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 fn inherit() -> Result<Origin, Failure> {

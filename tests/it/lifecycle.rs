@@ -61,6 +61,15 @@ fn an_idle_connection_does_not_keep_it_alive() {
     );
 }
 
+/// Clearing 2 MiB at once stopped every request of a worker for milliseconds, whenever many connections came.
+#[test]
+fn its_memory_grows_without_huge_pages() {
+    let gateway = Shop::start().gateway(&one_route(""), json!({"v": opt_in()}));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).expect("it runs");
+    let enabled = status.lines().find_map(|line| line.strip_prefix("THP_enabled:")).map(str::trim);
+    assert_eq!(enabled, Some("0"));
+}
+
 #[test]
 fn on_sigint_it_ends_at_once() {
     let shop = Shop::start();
