@@ -7,13 +7,18 @@
 
 #![allow(clippy::disallowed_methods, reason = "its threads are its own; the environment is its command line")]
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+mod common;
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use common::figures::{number, verdict};
+use common::gateway::{Gateway, OPT_IN};
+use common::wire::{Connection, free, upstream};
 
 /// Of the gateway; each has so many connections.
 const WORKERS: usize = 2;
@@ -41,10 +46,11 @@ struct Watch {
 }
 
 fn main() -> ExitCode {
-    let kills =
-        std::env::var("FLAGWAY_BENCH_KILLS").map_or(500, |text| text.parse().expect("a number of kills"));
-    let home = tempfile::tempdir().expect("a folder");
-    let gateway = Gateway::start(home.path(), upstream("stable"), upstream("canary"));
+    let kills = number("FLAGWAY_BENCH_KILLS", 500);
+    let [traffic, admin] = [free(), free()];
+    let config = config([traffic, admin], [upstream("stable"), upstream("canary")]);
+    let serves = || matches!(ask(&mut None, traffic), Ok((200, version)) if version == "canary");
+    let _gateway = Gateway::start(&config, OPT_IN, serves);
     let watch = Watch {
         begin: Instant::now(),
         // One that was never asked for: what everyone sees before the first kill.
@@ -58,10 +64,10 @@ fn main() -> ExitCode {
     };
     let figures = thread::scope(|scope| {
         for index in 0..CONNECTIONS {
-            let (watch, traffic) = (&watch, gateway.traffic);
+            let watch = &watch;
             scope.spawn(move || watch.visit(index, traffic));
         }
-        let figures = watch.operate(kills, gateway.admin);
+        let figures = watch.operate(kills, admin);
         watch.over.store(true, SeqCst);
         figures
     });
@@ -98,11 +104,6 @@ fn quantile(times: &[Duration], share: f64) -> Duration {
     times.get(at.min(times.len().saturating_sub(1))).copied().unwrap_or(Duration::MAX)
 }
 
-fn verdict(claim: &str, holds: bool) -> bool {
-    println!("{}: {claim}", if holds { "holds" } else { "DOES NOT HOLD" });
-    holds
-}
-
 impl Watch {
     fn now(&self) -> u64 {
         // Hundreds of years fit; at 0 nobody looks.
@@ -117,12 +118,15 @@ impl Watch {
         for change in 2..2 + 2 * kills {
             let kill = change % 2 == 0;
             let (verb, body) = if kill { ("kill", r#"{"variant": "stable"}"#) } else { ("release", "{}") };
-            let head = format!("POST /api/v1/flags/v/{verb} HTTP/1.1\r\nif-match: *\r\n");
+            let request = format!(
+                "POST /api/v1/flags/v/{verb} HTTP/1.1\r\nhost: 127.0.0.1\r\nif-match: *\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
             self.answered.store(0, SeqCst);
             self.change.store(change, SeqCst);
             self.seen.iter().for_each(|seen| seen.store(0, SeqCst));
             let asked = Instant::now();
-            let (status, text) = operator.ask(&head, body).expect("the admin API answers");
+            let (status, text) = operator.ask(request.as_bytes()).expect("the admin API answers");
             let answered = self.now();
             assert_eq!(status, 200, "{text}");
             answers.push(asked.elapsed());
@@ -186,80 +190,12 @@ fn ask(connection: &mut Option<Connection>, traffic: SocketAddr) -> io::Result<(
         Some(connection) => connection,
         None => connection.insert(Connection::open(traffic)?),
     };
-    connection.ask("GET / HTTP/1.1\r\nx-canary: always\r\n", "")
+    connection.ask(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nx-canary: always\r\n\r\n")
 }
 
-/// A keep-alive connection of a client.
-struct Connection(BufReader<TcpStream>);
-
-impl Connection {
-    fn open(address: SocketAddr) -> io::Result<Connection> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Connection(BufReader::new(stream)))
-    }
-
-    /// Status and body of the answer, which has a length.
-    fn ask(&mut self, head: &str, body: &str) -> io::Result<(u16, String)> {
-        let request = format!("{head}host: 127.0.0.1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        self.0.get_mut().write_all(request.as_bytes())?;
-        let head = read_head(&mut self.0)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let status = head.get(9..12).and_then(|code| code.parse().ok());
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
-        let (Some(status), Some(length)) = (status, length) else { return Err(io::Error::other(head)) };
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body)?;
-        Ok((status, String::from_utf8_lossy(&body).into_owned()))
-    }
-}
-
-/// In lower case; none: the other side has closed.
-fn read_head(reader: &mut impl BufRead) -> io::Result<Option<String>> {
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head)? == 0 {
-            return Ok(None);
-        }
-    }
-    Ok(Some(head.to_ascii_lowercase()))
-}
-
-/// Answers every request with its name.
-fn upstream(name: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("its address");
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || {
-                let _ = stream.set_nodelay(true);
-                let mut reader = BufReader::new(stream);
-                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{name}", name.len());
-                while let Ok(Some(_)) = read_head(&mut reader) {
-                    if reader.get_mut().write_all(answer.as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    address
-}
-
-/// A running gateway; it ends when dropped.
-struct Gateway {
-    child: Child,
-    traffic: SocketAddr,
-    admin: SocketAddr,
-}
-
-impl Gateway {
-    fn start(home: &Path, stable: SocketAddr, canary: SocketAddr) -> Gateway {
-        let free =
-            || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
-        let [traffic, admin] = [free(), free()];
-        let config = format!(
-            "listeners: [{{bind: '{traffic}'}}]
+fn config([traffic, admin]: [SocketAddr; 2], [stable, canary]: [SocketAddr; 2]) -> String {
+    format!(
+        "listeners: [{{bind: '{traffic}'}}]
 admin: {{bind: '{admin}'}}
 state_dir: state
 threads: {WORKERS}
@@ -268,34 +204,5 @@ flags: {{sources: [{{file: flags.json}}]}}
 services: {{shop: {{default: stable, versions: {{stable: {{endpoints: ['{stable}']}}, canary: {{endpoints: ['{canary}']}}}}}}}}
 routes: [{{name: all, match: {{path_prefix: /}}, service: shop, version: {{flag: v}}}}]
 "
-        );
-        let flags = r#"{"flags": {"v": {"state": "ENABLED", "variants": {"stable": "stable", "canary": "canary"},
-  "defaultVariant": "stable", "targeting": {"if": [{"==": [{"var": "header.x-canary"}, "always"]}, "canary"]}}}}"#;
-        for (name, text) in [("flagway.yaml", config.as_str()), ("flags.json", flags)] {
-            std::fs::write(home.join(name), text).expect("a file");
-        }
-        let log = std::fs::File::create(home.join("log")).expect("a file");
-        let child = Command::new(env!("CARGO_BIN_EXE_flagway"))
-            .arg("run")
-            .current_dir(home)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the gateway starts");
-        let gateway = Gateway { child, traffic, admin };
-        let deadline = Instant::now() + PATIENCE;
-        while !matches!(ask(&mut None, traffic), Ok((200, version)) if version == "canary") {
-            assert!(Instant::now() < deadline, "the gateway does not serve");
-            thread::sleep(Duration::from_millis(20));
-        }
-        gateway
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    )
 }

@@ -10,6 +10,7 @@
 mod answer;
 mod attempts;
 mod caching;
+mod call;
 mod circuit;
 mod drain;
 mod exchange;

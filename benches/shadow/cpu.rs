@@ -1,9 +1,10 @@
 //! CPU of a request with a tenth of all users copied, beside nginx's `mirror` on the same work: the same clients, upstreams and answers.
 
+use crate::Effort;
+use crate::common::figures::{median, verdict};
 use crate::load::Load;
 use crate::server::{Server, wait};
 use crate::upstream::{Upstream, hanging};
-use crate::{Effort, median, verdict};
 
 /// One way to serve a request.
 struct Case {

@@ -1,10 +1,11 @@
 //! What a client waits while all of its requests are copied to an upstream that hangs: at half of what the gateway can take, with and
 //! without the shadow in turns.
 
+use crate::Effort;
+use crate::common::figures::{median, verdict};
 use crate::load::{Load, Outcome};
 use crate::server::{Server, wait};
 use crate::upstream::{Upstream, hanging};
-use crate::{Effort, median, verdict};
 
 /// Requests by which saturation is estimated.
 const ESTIMATE: u64 = 20_000;

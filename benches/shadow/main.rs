@@ -7,6 +7,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "its threads are its own; the environment is its command line")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod cpu;
 mod latency;
 mod load;
@@ -14,8 +16,9 @@ mod server;
 mod upstream;
 
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::time::Duration;
+
+use common::figures::number;
 
 /// How long it may take.
 struct Effort {
@@ -43,28 +46,4 @@ fn main() -> ExitCode {
         holds &= cpu::run(&effort);
     }
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn number<T: FromStr>(name: &str, default: T) -> T {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| unreadable(name, &text)),
-        Err(_) => default,
-    }
-}
-
-#[expect(clippy::panic, reason = "a benchmark that was asked wrongly measures nothing")]
-fn unreadable<T>(name: &str, text: &str) -> T {
-    panic!("{name} is no number: {text}")
-}
-
-/// The one in the middle.
-fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn verdict(claim: &str, holds: bool) -> bool {
-    println!("{}: {claim}\n", if holds { "holds" } else { "DOES NOT HOLD" });
-    holds
 }

@@ -11,6 +11,7 @@ use pingora::upstreams::peer::HttpPeer;
 
 use super::attempts::{At, Attempts, Failure};
 use super::caching;
+use super::call::{self, Call};
 use super::drain::InFlight;
 use super::fields::Fields;
 use super::forwarded::{self, Peer};
@@ -226,11 +227,11 @@ impl Exchange {
         if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
             stay.answered(uptime());
         }
-        self.grpc =
-            is_call(response).then(|| GrpcStatus::of(&response.headers).unwrap_or(GrpcStatus::UNKNOWN));
-        // What is unfit was reported as a failure; what becomes of a call, its trailers tell.
-        let told = head_status(response);
-        if !self.is_unfit(told) && (self.grpc.is_none() || GrpcStatus::of(&response.headers).is_some()) {
+        let call = Call::answered_by(response);
+        self.grpc = call.map(Call::status);
+        // What is unfit was reported as a failure; what becomes of a call that goes on, its trailers tell.
+        let told = call::head_status(response);
+        if !self.is_unfit(told) && call != Some(Call::GoesOn) {
             self.report(Served::of(told));
         }
         if self.streaming.is_none() && is_stream(response) {
@@ -242,7 +243,7 @@ impl Exchange {
     pub fn trailed(&mut self, trailers: &HeaderMap) {
         if let (Some(grpc), Some(status)) = (&mut self.grpc, GrpcStatus::of(trailers)) {
             *grpc = status;
-            self.report(Served::of(as_http(status)));
+            self.report(Served::of(call::as_http(status)));
         }
     }
 
@@ -355,23 +356,6 @@ impl Exchange {
             error: if self.is_ended() { Some(KILLED) } else { self.error }.map(str::to_owned),
         }
     }
-}
-
-/// The status that an answer's head tells; of a call that is over with its head, the one that says the same.
-pub fn head_status(response: &ResponseHeader) -> StatusCode {
-    let call = GrpcStatus::of(&response.headers).filter(|_| is_call(response));
-    call.map_or(response.status, as_http)
-}
-
-fn as_http(status: GrpcStatus) -> StatusCode {
-    // Each of them is one.
-    StatusCode::from_u16(status.as_http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-/// Whether it answers a gRPC call. In its dialect for browsers, the status is a part of the body.
-fn is_call(response: &ResponseHeader) -> bool {
-    let kind = response.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    kind.starts_with(b"application/grpc") && !kind.starts_with(b"application/grpc-web")
 }
 
 fn is_stream(response: &ResponseHeader) -> bool {

@@ -17,19 +17,23 @@ pub enum Form {
 impl Form {
     /// The one that a request likes better.
     pub fn liked(headers: &HeaderMap) -> Form {
-        let lines = || headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
-        let liking = |kind: &str, sub: &str| {
-            let ranges = lines().flat_map(|line| line.split(','));
+        Form::of(headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok()))
+    }
+
+    /// By the values of `Accept`.
+    pub fn of<'a>(lines: impl Iterator<Item = &'a str>) -> Form {
+        let (mut text, mut json) = (None, None);
+        for range in lines.flat_map(|line| line.split(',')) {
             // The most exact range that fits counts, whatever its quality.
-            ranges.filter_map(|range| liked(range, kind, sub)).max_by_key(|(exact, _)| *exact)
-        };
+            text = text.max(liked(range, "text", "plain"));
+            json = json.max(liked(range, "application", "json"));
+        }
         // What is not wanted at all is not wanted exactly, either.
         let quality = |liking: Option<(u8, u16)>| match liking {
             Some((exact, quality)) if quality > 0 => (quality, exact),
             _ => (0, 0),
         };
-        let (text, json) = (quality(liking("text", "plain")), quality(liking("application", "json")));
-        if json > text { Form::Json } else { Form::Text }
+        if quality(json) > quality(text) { Form::Json } else { Form::Text }
     }
 
     pub fn content_type(self) -> HeaderValue {

@@ -13,6 +13,7 @@ pub mod head;
 pub mod pace;
 pub mod proxy_protocol;
 pub mod refusal;
+mod reply;
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http::HeaderValue;
 use pingora::apps::{HttpPersistentSettings, HttpServerApp, ServerApp};
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
@@ -45,6 +47,7 @@ use caps::Caps;
 use conn::{Conn, Gone};
 use head::{Body, Head, Scan};
 use refusal::Refusal;
+use reply::Reply;
 
 /// What a client of HTTP/2 says first (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -174,6 +177,12 @@ impl ServerApp for Gate {
 }
 
 impl Gate {
+    fn hsts(&self) -> Option<HeaderValue> {
+        let live = self.admission.live.load();
+        let listener = live.snapshot.config.listener(&self.listener).filter(|_| self.tls.is_some());
+        listener?.tls.as_ref()?.hsts.clone()
+    }
+
     fn limits(&self) -> ClientLimits {
         self.admission.live.load().snapshot.config.limits
     }
@@ -264,7 +273,8 @@ impl Gate {
         let id = id.to_str().unwrap_or_default();
         self.tell(conn.ahead(), why, if told { why.status().as_u16() } else { 0 }, id);
         if told {
-            conn.say_last(answer(why, id).as_bytes(), LAST_WORDS).await;
+            let reply = Reply { why, id, form: reply::liked(conn.ahead()), hsts: self.hsts() };
+            conn.say_last(reply.to_string().as_bytes(), LAST_WORDS).await;
         }
     }
 }
@@ -293,16 +303,4 @@ impl Gate {
         let outcome = Outcome { status, error: Some(format!("refused: {why}")), ..Outcome::default() };
         self.admission.access_log.write(line, &self.admission.live.load().snapshot, None, &outcome);
     }
-}
-
-/// Little for the client: what is wrong, in the words of HTTP.
-fn answer(why: Refusal, id: &str) -> String {
-    let status = why.status();
-    let reason = status.canonical_reason().unwrap_or("refused").to_ascii_lowercase();
-    let body = format!("{reason} (request {id})\n");
-    let retry = if why == Refusal::Connections { "retry-after: 1\r\n" } else { "" };
-    format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncache-control: private, no-store\r\nx-request-id: {id}\r\n{retry}content-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    )
 }

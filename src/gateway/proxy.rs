@@ -19,8 +19,9 @@ use tokio::sync::watch;
 
 use super::CLIENT_IDLE;
 use super::answer::Answer;
+use super::call::head_status;
 use super::drain::Traffic;
-use super::exchange::{Exchange, head_status};
+use super::exchange::Exchange;
 use super::failure::{self, UNFIT};
 use super::gate::conn;
 use super::gate::refusal::Refusal;

@@ -63,6 +63,10 @@ fn what_the_gate_refuses_has_an_id_as_well() {
     assert!(answer.text().contains(&id));
     gateway.access("the refusal", |line| line["request_id"] == *id && line["status"] == 413);
     tells_nothing(&answer, &gateway);
+    let json = gateway.client().post("/", "more than ten bytes").header("accept", "application/json").send();
+    let id = json.header("x-request-id").expect("an id");
+    let told = json!({"status": 413, "error": "payload too large", "request_id": id});
+    assert_eq!((json.status, json.json()), (413, told));
     let chunked = gateway.client().post("/", "more than ten bytes").chunked().send();
     assert_eq!(chunked.status, 413);
     assert!(chunked.header("x-request-id").is_some());

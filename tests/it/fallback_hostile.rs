@@ -1,38 +1,12 @@
 //! A canary that hangs, lies, floods or dies: whatever can be repeated, the default version serves; nothing else is sent twice.
 
-use std::io::{self, Write};
-use std::net::TcpStream;
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::behaviour::{Behaviour, flood, say, say_and_hang};
 use crate::support::{Gateway, RawUpstream, Stay, Upstream, eventually, flag, one_route, read_request};
-
-type Behaviour = fn(&mut TcpStream) -> io::Result<()>;
-
-/// Sends the same for as long as the peer takes it.
-fn flood(stream: &mut TcpStream, piece: &[u8]) -> io::Result<()> {
-    loop {
-        stream.write_all(piece)?;
-    }
-}
-
-/// Says nothing until the peer goes.
-fn hang(stream: &mut TcpStream) -> io::Result<()> {
-    io::copy(stream, &mut io::sink()).map(drop)
-}
-
-/// Reads the request, then says this and closes.
-fn say(stream: &mut TcpStream, text: &[u8]) -> io::Result<()> {
-    read_request(stream)?;
-    stream.write_all(text)
-}
-
-/// Reads the request, then says this and no more.
-fn say_and_hang(stream: &mut TcpStream, text: &[u8]) -> io::Result<()> {
-    say(stream, text)?;
-    hang(stream)
-}
 
 /// What a canary can do before its answer has begun, what that counts as, and what a request is told that cannot be repeated.
 const BEFORE: [(&str, Behaviour, &str, u16); 21] = [

@@ -1,35 +1,15 @@
 //! A shadow that hangs, lies, floods or dies: the client never notices, and every copy is accounted for.
 
-use std::io::{self, Write};
-use std::net::TcpStream;
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::behaviour::{Behaviour, flood, hang, say};
 use crate::support::{
     Answer, DEAD, Gateway, RawUpstream, Response, Upstream, eventually, flag, one_route, read_request,
     services, versions,
 };
-
-type Behaviour = fn(&mut TcpStream) -> io::Result<()>;
-
-/// Sends the same for as long as the peer takes it.
-fn flood(stream: &mut TcpStream, piece: &[u8]) -> io::Result<()> {
-    loop {
-        stream.write_all(piece)?;
-    }
-}
-
-/// Says nothing until the peer goes.
-fn hang(stream: &mut TcpStream) -> io::Result<()> {
-    io::copy(stream, &mut io::sink()).map(drop)
-}
-
-/// Reads the request, then says this and closes.
-fn say(stream: &mut TcpStream, text: &[u8]) -> io::Result<()> {
-    read_request(stream)?;
-    stream.write_all(text)
-}
 
 /// What a shadow can do to harm, and what its copies may be counted as.
 const HOSTILE: [(&str, Behaviour, &[&str]); 17] = [

@@ -3,6 +3,7 @@
 //! It asserts nothing of its own and sleeps for no fixed time: whatever is awaited is polled under a deadline.
 
 mod bare;
+pub mod behaviour;
 mod cli;
 mod client;
 mod curl;
