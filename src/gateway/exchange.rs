@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use pingora::http::ResponseHeader;
+use pingora::protocols::Digest;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 
@@ -15,6 +16,7 @@ use super::call::{self, Call};
 use super::drain::InFlight;
 use super::fields::Fields;
 use super::forwarded::{self, Peer};
+use super::lines::{Cut, Held, Line};
 use super::live::Live;
 use super::protection::LIMIT;
 use super::shadow::copying::Copying;
@@ -28,8 +30,9 @@ use crate::decide::Decision;
 use crate::telemetry::limiter::uptime;
 use crate::telemetry::{GrpcStatus, Outcome};
 
-/// What the log says of a stream that a kill ended, whatever became of it then.
+/// What the log says of what was ended from within, whatever became of it then.
 const KILLED: &str = "ended by a kill";
+const STOPPED: &str = "ended by a stop";
 
 /// Interim answers (100, 103) of one attempt.
 const INTERIM: u8 = 16;
@@ -76,6 +79,10 @@ pub struct Exchange {
     pub key: Option<u64>,
     /// Held at the endpoint of the current attempt.
     place: Option<Place>,
+    /// The connection of the current attempt; none: it has none yet, or one that cannot be cut.
+    line: Option<Held>,
+    /// Whether its answer has begun.
+    is_answered: bool,
     /// None: it is no stream, as far as is known.
     streaming: Option<Streaming>,
     /// Of a gRPC call: what its server said became of it.
@@ -114,6 +121,8 @@ impl Exchange {
             upgrade: false,
             key: None,
             place: None,
+            line: None,
+            is_answered: false,
             streaming: None,
             grpc: None,
             deadline: None,
@@ -182,6 +191,8 @@ impl Exchange {
         {
             streaming.prepare(&mut peer, self.upgrade);
             self.streaming = Some(streaming);
+        } else {
+            self.live.streams.lines.dial(&mut peer, None, self.upgrade);
         }
         Ok(peer)
     }
@@ -192,9 +203,14 @@ impl Exchange {
         Some(Streaming::begin(&self.live, attempts.service, attempts.version, chosen))
     }
 
-    /// The current attempt has its connection.
-    pub fn connected(&mut self) {
+    /// The current attempt has its connection; `asked`: all of the request is there for it.
+    pub fn connected(&mut self, digest: Option<&Digest>, asked: bool) {
         self.interim = 0;
+        self.line = digest.and_then(Line::of);
+        self.is_answered = false;
+        if asked {
+            self.await_head();
+        }
         if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
             stay.connected();
         }
@@ -204,11 +220,31 @@ impl Exchange {
     /// answers.
     pub fn may_be_interim(&mut self) -> bool {
         self.interim = self.interim.saturating_add(1);
+        if let Some(line) = &self.line {
+            line.await_more(self.first_byte());
+        }
         self.interim <= INTERIM
+    }
+
+    /// The answer's head has to come, from now on in time.
+    fn await_head(&self) {
+        if let Some(line) = &self.line {
+            line.await_head(self.first_byte());
+        }
+    }
+
+    /// Within which a head has to come. What is asked for as a stream may begin with a pause.
+    fn first_byte(&self) -> Duration {
+        let Some(attempts) = &self.attempts else { return Duration::MAX };
+        let timeouts = self.live.upstreams.pool(attempts.service, attempts.version).timeouts();
+        if self.stream { timeouts.first_byte.max(timeouts.between) } else { timeouts.first_byte }
     }
 
     /// All of the client's body has come.
     pub fn body_came(&mut self) {
+        if !self.is_answered {
+            self.await_head();
+        }
         if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
             stay.body_came();
         }
@@ -224,6 +260,10 @@ impl Exchange {
 
     /// The current attempt is answered; an answer may be a stream though nobody asked for one.
     pub fn answered(&mut self, response: &ResponseHeader) {
+        self.is_answered = true;
+        if let Some(line) = &self.line {
+            line.answered();
+        }
         if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
             stay.answered(uptime());
         }
@@ -247,9 +287,14 @@ impl Exchange {
         }
     }
 
-    /// Whether a kill has ended the stream that it is.
+    /// Whether it was ended from within: by a kill the stream that it is, by the end of the gateway whatever it is.
     pub fn is_ended(&self) -> bool {
-        self.streaming.as_ref().is_some_and(Streaming::is_ended)
+        self.cut() == Some(Cut::Stop) || self.streaming.as_ref().is_some_and(Streaming::is_ended)
+    }
+
+    /// Why the connection of the current attempt was cut, if it was.
+    pub fn cut(&self) -> Option<Cut> {
+        self.line.as_ref()?.why()
     }
 
     /// The endpoint of the current attempt took no connection.
@@ -353,7 +398,12 @@ impl Exchange {
             version: attempts.filter(|attempts| attempts.count > 0).map(|attempts| attempts.version),
             attempts: attempts.map_or(0, |attempts| attempts.count),
             fallback: attempts.and_then(|attempts| attempts.fallback),
-            error: if self.is_ended() { Some(KILLED) } else { self.error }.map(str::to_owned),
+            error: match (self.cut(), self.is_ended()) {
+                (Some(Cut::Stop), _) => Some(STOPPED),
+                (_, true) => Some(KILLED),
+                _ => self.error,
+            }
+            .map(str::to_owned),
         }
     }
 }

@@ -5,9 +5,10 @@ use http::StatusCode;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
-use pingora::{Error, ErrorType};
+use pingora::{Error, ErrorSource, ErrorType};
 
 use super::attempts::Failure;
+use super::lines::Cut;
 
 /// Why an answer failed that says so itself: a token for metrics and the log.
 pub const UNFIT: &str = "status";
@@ -34,6 +35,19 @@ pub fn unfit() -> Box<Error> {
     error.as_up();
     error.set_retry(true);
     error
+}
+
+/// An error for what it is: whoever reads of a connection that was cut only sees it end.
+pub fn understood(error: Box<Error>, cut: Option<Cut>) -> Box<Error> {
+    let kind = match cut {
+        Some(Cut::Late) => ErrorType::ReadTimedout,
+        Some(Cut::Stop) => ErrorType::HTTPStatus(StatusCode::SERVICE_UNAVAILABLE.as_u16()),
+        Some(Cut::Kill) | None => return error,
+    };
+    if *error.esource() != ErrorSource::Upstream {
+        return error;
+    }
+    Error::because(kind, "the connection was cut", error).into_up()
 }
 
 /// Whether the gate has awaited the body, as it does with those of at most so many bytes.

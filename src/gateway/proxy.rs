@@ -88,14 +88,15 @@ impl ProxyHttp for Proxy {
 
     async fn connected_to_upstream(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         _reused: bool,
         _peer: &HttpPeer,
         #[cfg(unix)] _fd: std::os::unix::io::RawFd,
-        _digest: Option<&Digest>,
+        digest: Option<&Digest>,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        exchange.connected();
+        let asked = exchange.upgrade || session.as_mut().is_body_done();
+        exchange.connected(digest, asked);
         Ok(())
     }
 
@@ -214,10 +215,11 @@ impl ProxyHttp for Proxy {
         &self,
         _peer: &HttpPeer,
         session: &mut Session,
-        mut error: Box<Error>,
+        error: Box<Error>,
         exchange: &mut Exchange,
         reused: bool,
     ) -> Box<Error> {
+        let mut error = failure::understood(error, exchange.cut());
         error.retry.decide_reuse(reused);
         if *error.esource() != ErrorSource::Upstream {
             error.set_retry(false);

@@ -86,6 +86,7 @@ pub fn serve(server: Server) -> Result<(), String> {
         pingora.add_service(Beside::door(door, begin.clone(), leaves.clone())?);
     }
     let endpoints = pingora.add_service(Beside::endpoints(keeper));
+    pingora.add_service(Beside::lines(live.clone()));
     pingora.add_service(shadows);
     let keys = pingora.add_service(Beside::keyring(live.clone()));
     let admission = Admission {

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::gate::Gate;
 use super::keyring;
+use super::lines;
 use super::live::Published;
 use super::server::Door;
 use super::shadow::runner::Runner;
@@ -155,6 +156,14 @@ impl Beside {
     pub fn endpoints(keeper: Arc<Keeper>) -> Beside {
         Beside::new("endpoints", move |ready| async move {
             keeper.run(|| ready.notify_ready()).await;
+        })
+    }
+
+    /// Whoever cuts connections to upstreams that answer too late.
+    pub fn lines(live: Published) -> Beside {
+        Beside::new("lines", move |ready| async move {
+            ready.notify_ready();
+            lines::watch(live).await;
         })
     }
 

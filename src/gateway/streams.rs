@@ -4,14 +4,11 @@
 //! version may ask for its end. Ended are streams that the killed flag gave a version by another variant than everyone has now. Not
 //! those that came to their version by a fallback or as the default: no variant sent them there.
 //!
-//! Requests that ask for a stream go over connections that can be cut (`dial`). An answer that turns out to be a stream though
+//! Requests that ask for a stream go over connections of their owners' own (`lines`). An answer that turns out to be a stream though
 //! nobody asked for one went over a common connection: it ends with the next piece that comes.
 //!
 //! Whether the kill still stands is asked of what is live when the time is over: everyone gets one variant, and the same one. If it was
 //! released, nothing ends.
-
-mod dial;
-mod roll;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,13 +17,13 @@ use std::time::Duration;
 use pingora::upstreams::peer::HttpPeer;
 use prometheus::IntCounter;
 
+use super::lines::{Cut, Lines, Owner};
 use super::live::{Live, Published};
+use super::roll::{Present, Roll};
 use crate::config::service::{ServiceId, VersionId};
 use crate::decide::Decision;
 use crate::flag::{FlagId, FlagSet, FlagState, VariantId};
 use crate::telemetry::Metrics;
-use dial::{Line, Owner};
-use roll::{Present, Roll};
 
 /// A request that was decided just before a kill may be a stream only after the end: it is looked for once more.
 const LATE: Duration = Duration::from_secs(1);
@@ -35,7 +32,8 @@ const LATE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Streams {
     open: Arc<Roll<Stream>>,
-    lines: Arc<Roll<Line>>,
+    /// Connections, of streams and all others.
+    pub lines: Lines,
     /// Drains so far. What is live knows how many there were when it was made: its era. So streams that began after a kill was
     /// released are told from those before, and share no connection with them.
     drains: AtomicU64,
@@ -94,19 +92,16 @@ impl Streams {
     pub fn new(metrics: &Metrics) -> Streams {
         Streams {
             open: Arc::default(),
-            lines: Arc::default(),
+            lines: Lines::default(),
             drains: AtomicU64::new(0),
             ended: metrics.streams_ended(),
         }
     }
 
-    /// Ends all of them: the gateway does. How many there were.
+    /// Ends all of them, and with their connections whatever else waits for an upstream: the gateway ends. How many there were.
     pub fn end_all(&self) -> usize {
         let ended = self.open.count(|stream| !stream.ended.swap(true, Ordering::Relaxed));
-        self.lines.count(|line| {
-            line.cut();
-            true
-        });
+        self.lines.cut(Cut::Stop, |_| true);
         ended
     }
 
@@ -138,7 +133,7 @@ impl Streaming {
             variant: Arc::clone(variant),
             era: live.era,
         });
-        dial::prepare(peer, owner, upgrade, &live.streams.lines);
+        live.streams.lines.dial(peer, owner, upgrade);
     }
 
     /// Whether a kill ended it.
@@ -208,12 +203,8 @@ impl Killed {
         let ended = streams.open.count(end);
         // Before the connections: whoever sees one end finds out why.
         streams.ended.inc_by(ended as u64);
-        streams.lines.count(|line| {
-            let concerned = self.owns(&line.owner.flag, &line.owner.variant, line.owner.era);
-            if concerned {
-                line.cut();
-            }
-            concerned
+        streams.lines.cut(Cut::Kill, |line| {
+            line.owner.as_ref().is_some_and(|owner| self.owns(&owner.flag, &owner.variant, owner.era))
         });
         ended
     }

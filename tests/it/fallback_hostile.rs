@@ -9,9 +9,21 @@ use crate::support::behaviour::{Behaviour, flood, say, say_and_hang};
 use crate::support::{Gateway, RawUpstream, Stay, Upstream, eventually, flag, one_route, read_request};
 
 /// What a canary can do before its answer has begun, what that counts as, and what a request is told that cannot be repeated.
-const BEFORE: [(&str, Behaviour, &str, u16); 21] = [
+const BEFORE: [(&str, Behaviour, &str, u16); 22] = [
     ("hangs", |stream| say_and_hang(stream, b""), "timeout", 504),
     ("hangs-in-head", |stream| say_and_hang(stream, b"HTTP/1.1 200 OK\r\ncontent-le"), "timeout", 504),
+    (
+        "drips-head",
+        |stream| {
+            say(stream, b"HTTP/1.1 200 OK\r\nx: ")?;
+            loop {
+                stream.write_all(b"x")?;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        },
+        "timeout",
+        504,
+    ),
     // What is unread when a socket is closed makes it a reset.
     ("resets", |_| Ok(()), "closed", 502),
     ("closes", |stream| say(stream, b""), "closed", 502),
@@ -113,7 +125,7 @@ const BEFORE: [(&str, Behaviour, &str, u16); 21] = [
 fn shop(ways: &[(&'static str, RawUpstream)], stable: &Upstream, options: &str) -> (String, Value) {
     let version = |(name, upstream): &(&str, RawUpstream)| {
         format!(
-            "      {name}: {{{options}timeouts: {{first_byte: 400ms}}, endpoints: ['{}']}}\n",
+            "      {name}: {{{options}timeouts: {{first_byte: 400ms, between: 400ms}}, endpoints: ['{}']}}\n",
             upstream.address
         )
     };

@@ -12,7 +12,7 @@ use crate::support::{Answer, DEAD, Drill, RawUpstream, Upstream, eventually, rea
 /// How often each goes wrong.
 const TIMES: usize = 30;
 /// Short, so that a drill is.
-const SOON: &str = "timeouts: {connect: 1s, first_byte: 300ms, idle: 300ms},";
+const SOON: &str = "timeouts: {connect: 1s, first_byte: 300ms, between: 300ms, idle: 300ms},";
 
 /// An upstream that answers what is well with `well`, and else does what `fault` does once it has read the request.
 fn upstream(fault: impl Fn(&mut TcpStream) -> io::Result<()> + Send + Sync + 'static) -> RawUpstream {
@@ -122,22 +122,34 @@ fn one_that_closes_without_a_word_is_502() {
     drill(SOON, &upstream, Some(502), 502, Some("upstream closed"));
 }
 
+/// Writes `whole`, then `drops` a byte at a time.
+fn drip(stream: &mut TcpStream, whole: &[u8], drops: &[u8]) -> io::Result<()> {
+    stream.write_all(whole)?;
+    for byte in drops {
+        stream.write_all(&[*byte])?;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+const TWENTY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n";
+
+/// No read of it took long, so that no timeout of a read saw it.
 #[test]
-fn one_that_sends_a_byte_at_a_time_is_waited_for_up_to_the_total() {
-    let drip = |stream: &mut TcpStream| {
-        for byte in b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\ntwenty bytes of body" {
-            stream.write_all(&[*byte])?;
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Ok(())
-    };
-    let upstream = upstream(drip);
+fn one_whose_head_comes_a_byte_at_a_time_is_504() {
+    let upstream = upstream(|stream| drip(stream, b"", &TWENTY.repeat(10)));
+    drill(SOON, &upstream, Some(504), 504, Some("upstream timeout"));
+}
+
+#[test]
+fn one_whose_body_comes_a_byte_at_a_time_is_waited_for_up_to_the_total() {
+    let upstream = upstream(|stream| drip(stream, TWENTY, b"twenty bytes of body"));
     let mut slow = Drill::before(upstream.address, SOON, "");
     assert_eq!(slow.asks("/faulty").map(|response| response.text()), Some("twenty bytes of body".to_owned()));
     slow.logged("/faulty", 200, None);
     slow.normal();
     drop(slow);
-    let total = "timeouts: {first_byte: 200ms, total: 450ms},";
+    let total = "timeouts: {first_byte: 200ms, total: 250ms},";
     let line = drill(total, &upstream, None, 200, Some("upstream timeout")).gateway.stdout.text();
     assert!(line.contains("/faulty"), "{line}");
 }

@@ -35,14 +35,16 @@ fn on_sigterm_a_request_in_flight_is_answered_and_the_exit_is_0() {
 fn the_drain_has_a_limit() {
     let shop = Shop::start();
     shop.stable.answer(|_| Answer::hang());
-    let mut gateway = shop.gateway(&(one_route("") + "shutdown: {grace: 300ms}\n"), json!({"v": opt_in()}));
+    let mut gateway = shop.gateway(&(one_route("") + "shutdown: {grace: 1s}\n"), json!({"v": opt_in()}));
     let address = gateway.address("main");
     let request = std::thread::spawn(move || Client::new(address).get("/").try_send());
     shop.stable.wait_for(1);
     gateway.signal("TERM");
     assert_eq!(gateway.wait().code(), Some(0));
-    let cut = request.join().expect("the client ends");
-    assert!(cut.map_or(true, |response| response.status >= 500), "the hanging request is cut");
+    let cut = request.join().expect("the client ends").expect("it is told");
+    assert_eq!(cut.status, 503);
+    let line = &gateway.stdout.json()[0];
+    assert_eq!((&line["status"], &line["error"]), (&json!(503), &json!("ended by a stop")), "{line}");
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Which endpoint serves, what happens when one does not, and that no request is sent twice that must not be.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Authority, DEAD, Gateway, H2Body, H2cUpstream, Setup, Shop, Upstream, eventually, h2_request,
-    one_route, services, versions,
+    Answer, Authority, DEAD, Gateway, H2Body, H2cUpstream, RawUpstream, Setup, Shop, Upstream, eventually,
+    h2_request, one_route, read_request, services, versions,
 };
 
 /// Everyone goes to the canary.
@@ -327,6 +328,20 @@ fn a_stream_may_pause_for_longer_than_a_first_byte_and_not_for_ever() {
     assert_eq!(get("/", "text/html"), 504);
     assert_eq!(get("/", "text/event-stream"), 200);
     assert_eq!(get("/long", "text/event-stream"), 504);
+}
+
+#[test]
+fn a_body_may_pause_for_longer_than_a_first_byte() {
+    let upstream = RawUpstream::start(|stream| {
+        read_request(stream)?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nnow ")?;
+        std::thread::sleep(Duration::from_millis(600));
+        stream.write_all(b"later")
+    });
+    let config = services(&format!("['{}']", upstream.address), "['127.0.0.1:1']") + &one_route("");
+    let config = config.replace("stable: {", "stable: {timeouts: {first_byte: 200ms, between: 5s}, ");
+    let gateway = Gateway::start(&config, all_stable());
+    assert_eq!(gateway.get("/").text(), "now later");
 }
 
 #[test]

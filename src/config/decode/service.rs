@@ -147,13 +147,13 @@ pub static TIMEOUTS: Object = Object {
             "first_byte",
             Type::Duration { zero: false },
             "30s",
-            "From the request's end to the response's head, and between two reads of a response that is no stream.",
+            "From the request's end to all of the response's head. What asks for a stream (events, gRPC, WebSocket) may take as long as `between`.",
         ),
         default(
             "between",
             Type::Duration { zero: false },
             "60s",
-            "Between two reads of a stream (events, gRPC, WebSocket), where it is longer than `first_byte`; and for each write.",
+            "Between two reads of a response, where it is longer than `first_byte`, over HTTP/2 of a stream alone; and for each write.",
         ),
         default(
             "idle",

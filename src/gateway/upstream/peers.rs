@@ -1,7 +1,8 @@
 //! What Pingora is told of an endpoint: every option that it leaves open is set.
 //!
-//! Pingora has one timeout for all reads of an exchange, and nothing of ours runs while it waits. So it is `first_byte`, that a hanging
-//! version is noticed in time; for requests that ask for a stream it is the larger of `first_byte` and `between`.
+//! Pingora has one timeout for all reads of an exchange. It is the larger of `first_byte` and `between`; that a head comes within
+//! `first_byte`, its line sees to (see [`crate::gateway::lines`]). Where it may come over HTTP/2, which has no such line, the timeout is
+//! `first_byte`, but for requests that ask for a stream.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
@@ -44,7 +45,6 @@ pub fn peer(
     let options = &mut peer.options;
     options.connection_timeout = Some(connect);
     options.total_connection_timeout = Some(connect);
-    options.read_timeout = Some(first_byte);
     options.write_timeout = Some(between);
     options.idle_timeout = Some(idle);
     options.tcp_keepalive = Some(TcpKeepalive {
@@ -60,7 +60,9 @@ pub fn peer(
         UpstreamHttp::Auto if material.is_some() => options.set_http_version(2, 1),
         UpstreamHttp::Auto => {}
     }
-    options.max_h2_streams = if options.alpn.get_max_http_version() == 2 { H2_STREAMS } else { 1 };
+    let may_be_h2 = options.alpn.get_max_http_version() == 2;
+    options.read_timeout = Some(if may_be_h2 { first_byte } else { first_byte.max(between) });
+    options.max_h2_streams = if may_be_h2 { H2_STREAMS } else { 1 };
     if let Some(material) = material {
         options.ca = material.authorities.clone();
         options.verify_cert = material.verify;

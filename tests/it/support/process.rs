@@ -14,6 +14,9 @@ pub struct Held {
 
 /// KiB that a process may keep of a bad time: what its allocator does not give back, and what it learned.
 const SLACK: u64 = 96 << 10;
+/// Open files that it may have more: each kept connection to an upstream has two, and how many were needed at once is chance. Less than one for
+/// each time that something goes wrong in a drill.
+const KEPT: usize = 16;
 
 impl Gateway {
     /// What it holds now.
@@ -27,16 +30,16 @@ impl Gateway {
         Held { descriptors, memory }
     }
 
-    /// Waits until it has as few files open as `before`, and asserts that its memory is about what it was.
+    /// Waits until it has about as few files open as `before`, and asserts that its memory is about what it was.
     #[track_caller]
     pub fn is_back_at(&self, before: Held) {
         let mut now = self.held();
         within(
             std::time::Duration::from_secs(20),
-            &format!("its open files are {} again", before.descriptors),
+            &format!("its open files are about {} again", before.descriptors),
             || {
                 now = self.held();
-                (now.descriptors <= before.descriptors).then_some(())
+                (now.descriptors <= before.descriptors + KEPT).then_some(())
             },
         );
         assert!(now.memory <= before.memory + SLACK, "{} KiB became {} KiB", before.memory, now.memory);

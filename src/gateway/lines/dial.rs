@@ -1,8 +1,7 @@
-//! How connections are made that carry streams: each can be cut from outside.
+//! How connections are made that can be cut: sockets like any other, pooled by Pingora, that carry their line.
 //!
-//! A connection carries streams of one flag and variant alone, of one era (see [`super::Streams`]): so it is cut as a whole, and an
-//! HTTP/2 connection with many streams takes nobody else with it. It is a socket like any other, pooled by Pingora, with a second handle
-//! that shuts it down.
+//! Streams of one flag and variant, of one era (see [`super::super::streams::Streams`]), have theirs alone: so it is cut as a whole, and an
+//! HTTP/2 connection with many streams takes nobody else with it.
 //!
 //! A request to upgrade gets a connection that gives way: Pingora's proxy ends a tunnel whose 101 it reads before it has noticed
 //! that the request has no body. After each write the connection lets everyone else of its task go first, once, so that it has. Such
@@ -10,24 +9,28 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
+use http::StatusCode;
 use pingora::connectors::L4Connect;
+use pingora::http::ResponseHeader;
+use pingora::protocols::GetProxyDigest;
 use pingora::protocols::l4::ext::set_tcp_keepalive;
 use pingora::protocols::l4::socket::SocketAddr;
 use pingora::protocols::l4::stream::Stream;
 use pingora::protocols::l4::virt::{VirtualSockOpt, VirtualSocket, VirtualSocketStream};
-use pingora::upstreams::peer::{HttpPeer, Tracer, Tracing};
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::roll::{Present, Roll};
+use super::{Held, Line};
+use crate::gateway::roll::Roll;
 
 /// Whose streams a connection carries.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,40 +40,29 @@ pub struct Owner {
     pub era: u64,
 }
 
-/// A connection that can be cut.
 #[derive(Debug)]
-pub struct Line {
-    pub owner: Owner,
-    /// A second handle of its socket, which keeps it open: it goes when Pingora lets go of the first.
-    socket: std::net::TcpStream,
+pub(super) struct Dial {
+    pub owner: Option<Owner>,
+    /// Whether the connection has one request at a time.
+    pub alone: bool,
+    pub gives_way: bool,
+    pub roll: Arc<Roll<Line>>,
 }
 
-impl Line {
-    /// Ends it, in both directions.
-    pub fn cut(&self) {
-        // It may be closed already.
-        let _ = self.socket.shutdown(Shutdown::Both);
+impl Dial {
+    /// Has a peer dialled in this way, and pooled with none that was dialled in another.
+    pub fn set(self, peer: &mut HttpPeer) {
+        let mut hash = DefaultHasher::new();
+        (peer.group_key, &self.owner, self.gives_way).hash(&mut hash);
+        peer.group_key = hash.finish();
+        peer.options.custom_l4 = Some(Arc::new(self));
     }
-}
 
-/// Has a peer dialled so that its streams can be ended, those of nobody else with them. No owner: nothing would end them.
-pub fn prepare(peer: &mut HttpPeer, owner: Option<Owner>, upgrade: bool, lines: &Arc<Roll<Line>>) {
-    // A tunnel is HTTP/1; HTTP/2 has to be pooled.
-    let gives_way = upgrade && peer.options.alpn.get_max_http_version() == 1;
-    if owner.is_none() && !gives_way {
-        return;
+    /// None: the process has no descriptor left. The request is worth more than its end.
+    fn line(&self, tcp: &TcpStream) -> Option<Held> {
+        let socket = tcp.as_fd().try_clone_to_owned().ok()?.into();
+        Some(Arc::new(self.roll.enter(Line::new(self.owner.clone(), self.alone, socket))))
     }
-    let mut hash = DefaultHasher::new();
-    (peer.group_key, &owner, gives_way).hash(&mut hash);
-    peer.group_key = hash.finish();
-    peer.options.custom_l4 = Some(Arc::new(Dial { owner, gives_way, lines: Arc::clone(lines) }));
-}
-
-#[derive(Debug)]
-struct Dial {
-    owner: Option<Owner>,
-    gives_way: bool,
-    lines: Arc<Roll<Line>>,
 }
 
 #[async_trait]
@@ -81,23 +73,23 @@ impl L4Connect for Dial {
             return Err(Error::explain(ErrorType::ConnectError, "no address of a TCP endpoint"));
         };
         let tcp = TcpStream::connect(address).await.map_err(|error| refused(*address, error))?;
-        let line = self.owner.as_ref().and_then(|owner| self.line(owner, &tcp));
+        let line = self.line(&tcp);
         let mut stream = if self.gives_way {
             Stream::from(VirtualSocketStream::new(Box::new(GiveWay { tcp, wrote: false })))
         } else {
             Stream::from(tcp)
         };
-        stream.tracer = line.map(|line| Tracer(Box::new(Held(Arc::new(line)))));
+        // The one thing of ours that Pingora keeps with a connection and shows us with each of its requests.
+        if let Some(line) = line {
+            stream.set_proxy_digest(ProxyDigest::new(Box::new(no_proxy()?), Some(Box::new(line))));
+        }
         Ok(stream)
     }
 }
 
-impl Dial {
-    /// None: the process has no descriptor left. The stream is worth more than its end.
-    fn line(&self, owner: &Owner, tcp: &TcpStream) -> Option<Present<Line>> {
-        let socket = tcp.as_fd().try_clone_to_owned().ok()?.into();
-        Some(self.lines.enter(Line { owner: owner.clone(), socket }))
-    }
+/// The answer of a proxy that there is none of.
+fn no_proxy() -> pingora::Result<ResponseHeader> {
+    ResponseHeader::build_no_case(StatusCode::OK, None)
 }
 
 fn refused(address: std::net::SocketAddr, error: io::Error) -> Box<Error> {
@@ -107,20 +99,6 @@ fn refused(address: std::net::SocketAddr, error: io::Error) -> Box<Error> {
         _ => ErrorType::ConnectError,
     };
     Error::because(kind, format!("connecting to {address}"), error)
-}
-
-/// Lives as long as the connection: the one thing of ours that Pingora keeps with it.
-#[derive(Debug, Clone)]
-struct Held(#[expect(dead_code, reason = "it is held, not read")] Arc<Present<Line>>);
-
-impl Tracing for Held {
-    fn on_connected(&self) {}
-
-    fn on_disconnected(&self) {}
-
-    fn boxed_clone(&self) -> Box<dyn Tracing> {
-        Box::new(self.clone())
-    }
 }
 
 /// A socket that after each write is not read at once.
