@@ -81,7 +81,6 @@ pub struct Exchange {
     place: Option<Place>,
     /// The connection of the current attempt; none: it has none yet, or one that cannot be cut.
     line: Option<Held>,
-    /// Whether its answer has begun.
     is_answered: bool,
     /// None: it is no stream, as far as is known.
     streaming: Option<Streaming>,
@@ -218,10 +217,13 @@ impl Exchange {
 
     /// Whether the current attempt may give one more interim answer. Each gives it new time; a version that gives them without end never
     /// answers.
-    pub fn may_be_interim(&mut self) -> bool {
+    /// `asked`: all of the request is there.
+    pub fn may_be_interim(&mut self, asked: bool) -> bool {
         self.interim = self.interim.saturating_add(1);
-        if let Some(line) = &self.line {
-            line.await_more(self.first_byte());
+        if asked {
+            self.await_head();
+        } else if let Some(line) = &self.line {
+            line.await_nothing();
         }
         self.interim <= INTERIM
     }
@@ -250,6 +252,11 @@ impl Exchange {
         }
     }
 
+    /// Whether the answer of the current attempt has begun.
+    pub fn is_answered(&self) -> bool {
+        self.is_answered
+    }
+
     /// Whether a status is a failure of the version that gave it.
     pub fn is_unfit(&self, status: StatusCode) -> bool {
         let config = &self.live.snapshot.config;
@@ -262,7 +269,7 @@ impl Exchange {
     pub fn answered(&mut self, response: &ResponseHeader) {
         self.is_answered = true;
         if let Some(line) = &self.line {
-            line.answered();
+            line.await_nothing();
         }
         if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
             stay.answered(uptime());

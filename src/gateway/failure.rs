@@ -37,16 +37,21 @@ pub fn unfit() -> Box<Error> {
     error
 }
 
-/// An error for what it is: whoever reads of a connection that was cut only sees it end.
-pub fn understood(error: Box<Error>, cut: Option<Cut>) -> Box<Error> {
-    let kind = match cut {
-        Some(Cut::Late) => ErrorType::ReadTimedout,
-        Some(Cut::Stop) => ErrorType::HTTPStatus(StatusCode::SERVICE_UNAVAILABLE.as_u16()),
-        Some(Cut::Kill) | None => return error,
-    };
+/// An error for what it is: whoever reads of a connection that was cut only sees it end. `waits`: the version itself waits, for the client's
+/// body.
+pub fn understood(mut error: Box<Error>, cut: Option<Cut>, waits: bool) -> Box<Error> {
     if *error.esource() != ErrorSource::Upstream {
         return error;
     }
+    let kind = match cut {
+        Some(Cut::Late) => ErrorType::ReadTimedout,
+        Some(Cut::Stop) => ErrorType::HTTPStatus(StatusCode::SERVICE_UNAVAILABLE.as_u16()),
+        None if waits && *error.etype() == ErrorType::ReadTimedout => {
+            error.as_down();
+            return error;
+        }
+        Some(Cut::Kill) | None => return error,
+    };
     Error::because(kind, "the connection was cut", error).into_up()
 }
 

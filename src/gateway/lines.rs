@@ -111,15 +111,8 @@ impl Line {
         }
     }
 
-    /// If one is awaited, this time begins anew.
-    pub fn await_more(&self, within: Duration) {
-        if self.due.load(Relaxed) != NOTHING {
-            self.await_head(within);
-        }
-    }
-
-    /// It has come.
-    pub fn answered(&self) {
+    /// It has come, or it is not its turn.
+    pub fn await_nothing(&self) {
         self.due.store(NOTHING, Relaxed);
     }
 
@@ -176,8 +169,7 @@ mod tests {
         assert!(late(&line) && !line.is_late(0));
         shared.await_head(Duration::ZERO);
         assert!(!late(&shared), "others use it, too");
-        line.answered();
-        line.await_more(Duration::ZERO);
+        line.await_nothing();
         assert!(!late(&line));
         line.await_head(Duration::ZERO);
         lines.cut(Cut::Late, late);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{HOST, RETRY_AFTER};
+use http::header::{EXPECT, HOST, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
@@ -95,7 +95,8 @@ impl ProxyHttp for Proxy {
         digest: Option<&Digest>,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        let asked = exchange.upgrade || session.as_mut().is_body_done();
+        // Who waits to be told to go on has asked all that it will.
+        let asked = is_asked(session, exchange) || session.req_header().headers.contains_key(EXPECT);
         exchange.connected(digest, asked);
         Ok(())
     }
@@ -135,7 +136,8 @@ impl ProxyHttp for Proxy {
         end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        goes_on(exchange, end)?;
+        // Bodies come as slowly as clients like, and no version is to blame for it.
+        goes_on(exchange, end).map_err(|error| error.into_down())?;
         h2::came(session, body.as_ref().map(Bytes::len), &exchange.live.snapshot.config.limits)?;
         if end {
             exchange.body_came();
@@ -154,7 +156,7 @@ impl ProxyHttp for Proxy {
         exchange: &mut Exchange,
     ) -> Result<()> {
         exchange.upstream_spoke();
-        if failure::is_interim(response) && exchange.may_be_interim() {
+        if failure::is_interim(response) && exchange.may_be_interim(is_asked(session, exchange)) {
             return Ok(());
         }
         // Nobody asked for another protocol: behind a 101 the client would take for an answer what is none.
@@ -219,7 +221,8 @@ impl ProxyHttp for Proxy {
         exchange: &mut Exchange,
         reused: bool,
     ) -> Box<Error> {
-        let mut error = failure::understood(error, exchange.cut());
+        let waits = !exchange.is_answered() && !is_asked(session, exchange);
+        let mut error = failure::understood(error, exchange.cut(), waits);
         error.retry.decide_reuse(reused);
         if *error.esource() != ErrorSource::Upstream {
             error.set_retry(false);
@@ -309,6 +312,11 @@ impl Proxy {
 
 /// When a client may come again whose version is at its limits: in a second.
 const SOON: HeaderValue = HeaderValue::from_static("1");
+
+/// Whether all of the request is there.
+fn is_asked(session: &mut Session, exchange: &Exchange) -> bool {
+    exchange.upgrade || session.as_mut().is_body_done()
+}
 
 /// Whether a body may go on; `end`: this is all of it.
 fn goes_on(exchange: &Exchange, end: bool) -> Result<()> {

@@ -5,7 +5,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::support::{Answer, Drill, LongUpstream, Upstream, eventually, reset};
+use serde_json::json;
+
+use crate::support::{
+    Answer, Drill, LongUpstream, Setup, Upstream, eventually, one_route, opt_in, reset, services,
+};
 
 const TIMES: usize = 50;
 const SOON: &str = "limits: {head_time: 500ms, idle: 500ms, body_idle: 500ms}\n";
@@ -98,6 +102,33 @@ fn those_that_stop_in_a_body_are_told_408_and_hold_no_upstream() {
     assert_eq!((upstream.count(), upstream.connections()), (1, 1), "a small body is awaited first");
     drill.gateway.access("each is told", |line| line["status"] == 408);
     drill.is_over();
+}
+
+/// They could have had a version held out that only waited for them.
+#[test]
+fn those_that_take_their_time_with_a_body_are_not_the_versions_fault() {
+    let (stable, canary) = (Upstream::start("stable"), Upstream::start("canary"));
+    let services = services(&format!("['{}']", stable.address), &format!("['{}']", canary.address));
+    for (timeouts, body_idle) in [("{first_byte: 200ms, between: 200ms}", "1s"), ("{total: 300ms}", "10s")] {
+        let config = services.replace("canary: {", &format!("canary: {{timeouts: {timeouts}, "));
+        let limits = format!("limits: {{buffered_body: 0B, body_idle: {body_idle}}}\n");
+        let config = config + &one_route("") + &limits;
+        let gateway = Setup::new(&config).flags(json!({"v": opt_in()})).start();
+        for _ in 0..10 {
+            let mut slow = TcpStream::connect(gateway.address("main")).expect("a connection is taken");
+            slow.write_all(
+                b"POST /slow HTTP/1.1\r\nhost: a\r\nx-canary: always\r\ncontent-length: 9\r\n\r\n",
+            )
+            .unwrap();
+            std::thread::sleep(Duration::from_millis(400));
+            let _ = slow.write_all(b"half");
+            let said = rest(slow);
+            assert!(said.starts_with("HTTP/1.1 408 "), "{timeouts}: {said}");
+        }
+        gateway.access("each is told", |line| line["status"] == 408 && line["error"] == "client timeout");
+        assert_eq!(gateway.metrics().sum("flagway_version_failures_total", &[("version", "canary")]), 0.0);
+        assert_eq!(gateway.get_with("/", &[("x-canary", "always")]).text(), "canary");
+    }
 }
 
 #[test]
