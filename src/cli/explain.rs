@@ -20,6 +20,7 @@ use crate::source;
 Examples:
   flagway explain /checkout
   flagway explain -H 'x-canary: always' -b 'uid=ann; beta=1' https://shop.example/checkout?step=2
+  flagway explain --cert ann.pem https://shop.example/account
   flagway explain -c conf/examples/ramp.yaml --at 2026-12-24T12:00:00Z /search
   flagway explain --gateway http://127.0.0.1:9901 --token \"$TOKEN\" -X POST /checkout
 
@@ -46,6 +47,9 @@ pub struct Explain {
     /// Name of the listener that it comes through [default: the first that fits]
     #[arg(long, value_name = "NAME")]
     pub listener: Option<String>,
+    /// The certificate that the client shows, PEM; taken for verified
+    #[arg(short = 'E', long = "cert", value_name = "FILE")]
+    pub cert: Option<PathBuf>,
     /// When it comes: Unix seconds or RFC 3339 [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = at)]
     pub at: Option<At>,
@@ -63,7 +67,7 @@ pub struct Explain {
 impl Explain {
     /// Explains, prints.
     pub fn run(&self) -> Result<(), Failure> {
-        let request = self.request();
+        let request = self.request()?;
         let explanation = match &self.gateway {
             Some(gateway) => self.ask(gateway, &request)?,
             None => self.offline(&request)?,
@@ -78,19 +82,23 @@ impl Explain {
         Ok(())
     }
 
-    fn request(&self) -> Request {
+    fn request(&self) -> Result<Request, Failure> {
+        let read = |file: &PathBuf| {
+            std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
+        };
         let mut headers = self.headers.clone();
         if !self.cookies.is_empty() {
             headers.push(("cookie".to_owned(), self.cookies.join("; ")));
         }
-        Request {
+        Ok(Request {
             method: self.method.clone(),
             url: self.url.clone(),
             headers,
             peer: self.peer,
             listener: self.listener.clone(),
+            client_cert: self.cert.as_ref().map(read).transpose()?,
             at: self.at.clone(),
-        }
+        })
     }
 
     fn offline(&self, request: &Request) -> Result<Explanation, Failure> {
@@ -148,7 +156,7 @@ mod tests {
         let Command::Explain(explain) = Cli::try_parse_from(line).unwrap().command else {
             panic!("not explain")
         };
-        let request = explain.request();
+        let request = explain.request().unwrap();
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
             request.headers,

@@ -23,6 +23,7 @@ use std::time::SystemTime;
 use crate::config::{Config, Name, Problem};
 use crate::source::files::{Files, Seen};
 use crate::telemetry::Metrics;
+pub use identity::claimed;
 pub use secured::{SecuredStream, told};
 use shelf::Shelf;
 pub use terms::{Failed, Terms};

@@ -326,3 +326,26 @@ fn nothing_is_said_in_a_tunnel_whose_upstream_fails() {
         assert_eq!(tunnel.end(), "");
     }
 }
+
+/// The version says one event and is silent: whoever waited for more before passing it on would wait for ever.
+#[test]
+fn events_pass_over_http_2_as_they_come_and_end_with_a_kill() {
+    let Long { canary, gateway, .. } = long();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let tcp = tokio::net::TcpStream::connect(gateway.address("main")).await.unwrap();
+        let (mut sender, connection) = h2::client::handshake(tcp).await.unwrap();
+        tokio::spawn(connection);
+        let request = http::Request::get("http://shop.test/events");
+        let request = request.header(EVENTS.0, EVENTS.1).header(CANARY.0, CANARY.1).body(()).unwrap();
+        let mut answer = sender.send_request(request, true).unwrap().0.await.unwrap();
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        let event = answer.body_mut().data().await.expect("an event").unwrap();
+        assert_eq!(event, "data: canary\n\n");
+        assert_eq!(open(&gateway, "canary"), 1.0);
+        kill(&gateway, Some("100ms"));
+        assert!(answer.body_mut().data().await.expect("no end").is_err(), "what was cut does not look whole");
+    });
+    eventually("its version is left", || canary.left() == 1);
+    assert_eq!(ended(&gateway), 1.0);
+}

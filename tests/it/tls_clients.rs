@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Authority, Client, Gateway, H2Body, Issued, Shop, eventually, flag, h2_request, one_route, opt_in,
-    versions,
+    Authority, Client, Gateway, H2Body, Issued, Shop, eventually, flag, flagway, h2_request, one_route,
+    opt_in, versions,
 };
 
 /// Injects what TLS told as one flag each.
@@ -93,6 +93,30 @@ fn a_verified_certificate_is_told_to_targetings_and_no_field_can_say_the_same() 
     );
     let request = http::Request::get("https://shop.test/");
     assert_eq!(h2_request(address, "shop.test", &ann, request, H2Body::None).1, b"canary", "by HTTP/2, too");
+}
+
+#[test]
+fn explain_takes_a_certificate_for_the_clients() {
+    let authority = Authority::new();
+    let shop = Shop::start();
+    let gateway = gateway(&shop, &authority, &authority.issue(&["shop.test"]), "optional");
+    gateway.replace("ann.pem", &authority.issue_client("ann", "spiffe://shop/ann").cert);
+    let admin = format!("http://{}", gateway.admin());
+    for from in [&["--config", "flagway.yaml"], &["--gateway", &*admin]] {
+        let version = |more: &[&str]| {
+            let line = [&["explain", "--json"], &from[..], more, &["https://shop.test/x"]].concat();
+            let told: Value =
+                serde_json::from_str(&flagway(&gateway.path(""), &line).succeeded().stdout).unwrap();
+            (
+                told["version"].clone(),
+                told["headers"].as_array().unwrap().contains(&json!(["x-flag-sni", "shop"])),
+            )
+        };
+        assert_eq!(version(&["--cert", "ann.pem"]), (json!("canary"), true), "{from:?}");
+        assert_eq!(version(&[]), (json!("stable"), true), "{from:?}");
+    }
+    let clear = flagway(&gateway.path(""), &["explain", "--cert", "ann.pem", "http://shop.test/x"]);
+    assert!(clear.failed_with(1).stderr.contains("expected an https:// address"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,8 @@ use super::Asked;
 use crate::config::Config;
 use crate::config::Injection;
 use crate::config::listener::Listener;
-use crate::context::{RawRequest, RequestFacts, Scheme};
+use crate::context::{RawRequest, RequestFacts, Scheme, Secured};
+use crate::gateway::tls::claimed;
 
 /// A request to explain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct Request {
     /// Default: the first one that speaks the address's scheme.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener: Option<String>,
+    /// The certificate that the client shows, PEM; taken for verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_cert: Option<String>,
     /// When it arrives; default now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<At>,
@@ -71,6 +76,7 @@ pub struct Arrived {
     query: Option<String>,
     headers: HeaderMap,
     tls: bool,
+    secured: Option<Secured>,
     peer: IpAddr,
     listener: String,
     /// Unix seconds.
@@ -103,17 +109,39 @@ impl Request {
         let kept = config.injection.accept_from_trusted_proxies
             && config.context.trusted_proxies.iter().any(|network| network.contains(&peer));
         let dropped = if kept { Vec::new() } else { drop_decisions(&mut headers, &config.injection) };
+        let tls = url.tls.unwrap_or(listener.is_some_and(|listener| listener.tls.is_some()));
         Ok(Arrived {
             method,
             path: url.path.to_owned(),
             query: url.query.map(str::to_owned),
             headers,
-            tls: url.tls.unwrap_or(listener.is_some_and(|listener| listener.tls.is_some())),
+            tls,
+            secured: self.secured(tls, url.authority)?,
             peer,
             listener: listener.map(|listener| listener.name.to_string()).unwrap_or_default(),
             at: self.at.as_ref().map_or(Ok(now), At::seconds)?,
             dropped,
         })
+    }
+
+    /// What a handshake of today would have told.
+    fn secured(&self, tls: bool, authority: Option<&str>) -> Result<Option<Secured>, String> {
+        let client = match &self.client_cert {
+            None => None,
+            Some(_) if !tls => {
+                return Err(
+                    "a client shows no certificate in the clear; expected an https:// address".to_owned()
+                );
+            }
+            Some(pem) => Some(
+                claimed(pem)
+                    .ok_or("the client's certificate is none; expected PEM, `-----BEGIN CERTIFICATE-----`")?,
+            ),
+        };
+        let authority = authority.and_then(|authority| authority.parse::<Authority>().ok());
+        let sni = authority.as_ref().map(Authority::host).filter(|host| is_name(host));
+        let sni = sni.map(|name| name.to_ascii_lowercase().into_boxed_str());
+        Ok(tls.then(|| Secured { version: "1.3", sni, client, asked: self.client_cert.is_some() }))
     }
 
     fn listener<'a>(&self, config: &'a Config, tls: Option<bool>) -> Result<Option<&'a Listener>, String> {
@@ -128,6 +156,11 @@ impl Request {
             format!("no listener is named `{name}`; there are: {}", names.join(", "))
         })
     }
+}
+
+/// Whether a client would ask for it by name: addresses are never asked for so.
+fn is_name(host: &str) -> bool {
+    !host.starts_with('[') && host.parse::<IpAddr>().is_err()
 }
 
 /// Takes out what only Flagway may set.
@@ -187,7 +220,7 @@ impl Arrived {
             headers: &self.headers,
             authority: None,
             tls: self.tls,
-            secured: None,
+            secured: self.secured.as_ref(),
             peer: self.peer,
             listener: &self.listener,
         }
@@ -235,6 +268,23 @@ mod tests {
         for url in ["checkout", "ftp://x/", "http://", "https:///x", ""] {
             assert!(Parts::of(url).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn a_handshake_tells_the_name_and_nothing_is_told_in_the_clear() {
+        let secured = |url: &str, cert: Option<&str>| {
+            let request: Request =
+                serde_json::from_value(serde_json::json!({"url": url, "client_cert": cert})).unwrap();
+            let parts = Parts::of(url).unwrap();
+            request.secured(parts.tls == Some(true), parts.authority)
+        };
+        let sni = |url: &str| secured(url, None).unwrap().and_then(|secured| secured.sni);
+        assert_eq!(sni("https://Shop.Test:8443/").as_deref(), Some("shop.test"));
+        for url in ["https://192.0.2.1/", "https://[::1]:443/", "http://shop.test/", "/"] {
+            assert_eq!(sni(url), None, "{url}");
+        }
+        assert!(secured("http://shop.test/", Some("")).unwrap_err().contains("https://"));
+        assert!(secured("https://shop.test/", Some("no PEM")).unwrap_err().contains("BEGIN CERTIFICATE"));
     }
 
     #[test]

@@ -89,6 +89,7 @@ mod tests {
             headers: headers.iter().map(line).collect(),
             peer: None,
             listener: None,
+            client_cert: None,
             at: Some(At::Unix(0)),
         };
         explain(snapshot, None, &request, 0, 7).unwrap()

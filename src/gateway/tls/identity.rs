@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::objects::{oid_registry, oid2abbrev};
@@ -19,6 +21,11 @@ pub fn identity(der: &[u8]) -> Option<Identity> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let san = names(&certificate).take(NAMES).map(String::into_boxed_str).collect();
     Some(Identity { subject: rfc4514(certificate.subject()).into(), san })
+}
+
+/// Of the first certificate in a PEM text, which nobody verifies. None: there is none, or it cannot be read.
+pub fn claimed(pem: &str) -> Option<Identity> {
+    identity(&CertificateDer::from_pem_slice(pem.as_bytes()).ok()?)
 }
 
 /// The alternative names of a subject, as text, in their order.
