@@ -2,13 +2,13 @@
 //!
 //! Pingora has one timeout for each read of an exchange, and nobody has a word with it meanwhile: a version that sends its head byte by byte
 //! would be waited for as long as it likes. So each connection has a second handle of its socket, which shuts it down, and the time
-//! until which a head has to be there. What passes the time is found within a small part of it, by one task that looks at all of them;
-//! a request pays for two stores.
+//! until which a head has to be there. One task looks at all of them when the first may be late; a request pays for two stores.
 //!
 //! HTTP/2 needs none of it for heads: there Pingora's timeout is for all of one, and a connection carries the requests of others.
 
 mod dial;
 
+use std::cell::Cell;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
@@ -25,9 +25,9 @@ pub use dial::Owner;
 
 /// Due times that are none: nothing is awaited, as no request is there or its answer has begun.
 const NOTHING: u64 = u64::MAX;
-/// What is late is found within such a part of its time, and within these bounds.
-const PART: u32 = 16;
-const OFTEN: Duration = Duration::from_millis(5);
+/// Between two looks at all lines. Often, so that what hangs together does not fail together; seldom enough to cost nothing; and after a reload
+/// another `first_byte` may hold.
+const OFTEN: Duration = Duration::from_millis(4);
 const SELDOM: Duration = Duration::from_millis(250);
 
 /// All connections that can be cut. Outlives snapshots.
@@ -79,6 +79,19 @@ impl Lines {
         }
     }
 
+    /// Cuts those that are late; when the next ones may be.
+    fn cut_late(&self, now: u64) -> u64 {
+        let next = Cell::new(NOTHING);
+        self.cut(Cut::Late, |line| {
+            let due = line.due.load(Relaxed);
+            if due >= now {
+                next.set(next.get().min(due));
+            }
+            due < now
+        });
+        next.get()
+    }
+
     /// Cuts those that `is` holds for.
     pub fn cut(&self, why: Cut, is: impl Fn(&Line) -> bool) {
         self.roll.count(|line| is(line) && line.cut(why));
@@ -106,8 +119,7 @@ impl Line {
     /// A head has to come within this time.
     pub fn await_head(&self, within: Duration) {
         if self.alone {
-            let due = uptime().saturating_add(within).as_millis();
-            self.due.store(due.try_into().unwrap_or(NOTHING), Relaxed);
+            self.due.store(millis(uptime().saturating_add(within)), Relaxed);
         }
     }
 
@@ -121,10 +133,6 @@ impl Line {
         [Cut::Late, Cut::Kill, Cut::Stop].into_iter().find(|cut| *cut as u8 == self.cut.load(Relaxed))
     }
 
-    fn is_late(&self, now: u64) -> bool {
-        self.due.load(Relaxed) < now
-    }
-
     /// Ends it, in both directions. Whether it was not cut before.
     fn cut(&self, why: Cut) -> bool {
         let first = self.cut.compare_exchange(0, why as u8, Relaxed, Relaxed).is_ok();
@@ -136,17 +144,21 @@ impl Line {
 
 /// Cuts connections whose heads are late, until the process ends.
 pub async fn watch(live: Published) {
+    let mut pause = OFTEN;
     loop {
-        let pause = {
-            let live = live.load();
-            let versions = live.snapshot.config.services.iter().flat_map(|service| &service.versions);
-            let shortest = versions.map(|version| version.timeouts.first_byte).min();
-            shortest.map_or(SELDOM, |shortest| (shortest / PART).clamp(OFTEN, SELDOM))
-        };
         tokio::time::sleep(pause).await;
-        let now = uptime().as_millis().try_into().unwrap_or(0);
-        live.load().streams.lines.cut(Cut::Late, |line| line.is_late(now));
+        let live = live.load();
+        let now = millis(uptime());
+        let next = Duration::from_millis(live.streams.lines.cut_late(now).saturating_sub(now));
+        // What is asked meanwhile is due after the shortest time at the earliest.
+        let versions = live.snapshot.config.services.iter().flat_map(|service| &service.versions);
+        let shortest = versions.map(|version| version.timeouts.first_byte).min().unwrap_or(SELDOM);
+        pause = next.min(shortest).clamp(OFTEN, SELDOM);
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(NOTHING)
 }
 
 #[cfg(test)]
@@ -163,17 +175,16 @@ mod tests {
         let lines = Lines::default();
         let enter = |alone| lines.roll.enter(Line::new(None, alone, here.try_clone().unwrap()));
         let (line, shared) = (enter(true), enter(false));
-        let late = |line: &Line| line.is_late(NOTHING - 1);
-        assert!(!late(&line), "nothing is awaited");
+        assert_eq!(lines.cut_late(NOTHING), NOTHING, "nothing is awaited");
         line.await_head(Duration::from_secs(1));
-        assert!(late(&line) && !line.is_late(0));
         shared.await_head(Duration::ZERO);
-        assert!(!late(&shared), "others use it, too");
+        let next = lines.cut_late(0);
+        assert!(next != NOTHING && next >= 1000, "{next}: others use the one that would be due before");
         line.await_nothing();
-        assert!(!late(&line));
+        assert_eq!((lines.cut_late(NOTHING), line.why()), (NOTHING, None));
         line.await_head(Duration::ZERO);
-        lines.cut(Cut::Late, late);
-        lines.cut(Cut::Stop, late);
+        lines.cut_late(NOTHING);
+        lines.cut(Cut::Stop, |line| line.alone);
         assert_eq!((line.why(), shared.why()), (Some(Cut::Late), None));
         assert_eq!(here.read(&mut [0]).unwrap(), 0, "it is shut down");
     }
