@@ -3,7 +3,7 @@
 //! `make bench-hang`. It runs the real binary between upstreams and clients of its own, at half of what they can do together on this
 //! machine; rounds with a canary that is well, with one that hangs, and with one that hangs and may be held out take turns. Latencies
 //! count from the moment at which a request was due. The canary's `first_byte` is a second, so that a round has both: requests that
-//! hang, and their coming to stable afterwards. One that is never held out is there for comparison: nobody has it who did not ask for it. `FLAGWAY_BENCH_ROUNDS` (7) and `_SECONDS` (4, a round) make it shorter, `_RATE` sets another
+//! hang, and their coming to stable afterwards. One that is never held out is there for comparison: nobody has it who did not ask for it. `FLAGWAY_BENCH_ROUNDS` (25: medians of fewer are those of a shared machine's own pauses) and `_SECONDS` (2, a round) make it shorter, `_RATE` sets another
 //! number of requests a second. It fails if what it promises does not hold.
 
 #![allow(clippy::disallowed_methods, reason = "its threads are its own; the environment is its command line")]
@@ -31,8 +31,8 @@ const SIDES: [(&str, &str); 3] =
     [("/well", "well"), ("/hangs", "hangs, never held out"), ("/held", "hangs, held out")];
 
 fn main() -> ExitCode {
-    let rounds: usize = number("FLAGWAY_BENCH_ROUNDS", 7);
-    let time = Duration::from_secs_f64(number("FLAGWAY_BENCH_SECONDS", 4.0));
+    let rounds: usize = number("FLAGWAY_BENCH_ROUNDS", 25);
+    let time = Duration::from_secs_f64(number("FLAGWAY_BENCH_SECONDS", 2.0));
     let traffic = free();
     let ask = || Connection::open(traffic)?.ask(b"GET /well HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
     let gateway = Gateway::start(&server::config(traffic), OPT_IN, || matches!(ask(), Ok((200, _))));
