@@ -3,8 +3,9 @@
 //! `make bench-hang`. It runs the real binary between upstreams and clients of its own, at half of what they can do together on this
 //! machine; rounds with a canary that is well, with one that hangs, and with one that hangs and may be held out take turns. Latencies
 //! count from the moment at which a request was due. The canary's `first_byte` is a second, so that a round has both: requests that
-//! hang, and their coming to stable afterwards. One that is never held out is there for comparison: nobody has it who did not ask for it. `FLAGWAY_BENCH_ROUNDS` (25: medians of fewer are those of a shared machine's own pauses) and `_SECONDS` (2, a round) make it shorter, `_RATE` sets another
-//! number of requests a second. It fails if what it promises does not hold.
+//! hang, and their coming to stable afterwards. One that is never held out is there for comparison: nobody has it who did not ask for it.
+//! `FLAGWAY_BENCH_ROUNDS` (25: medians of fewer are those of a shared machine's own pauses) and `_SECONDS` (2, a round) make it shorter,
+//! `_RATE` sets another number of requests a second. It fails if what it promises does not hold.
 
 #![allow(clippy::disallowed_methods, reason = "its threads are its own; the environment is its command line")]
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
+use http::header::STRICT_TRANSPORT_SECURITY;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use pingora::http::ResponseHeader;
 use pingora::protocols::Digest;
@@ -16,11 +16,11 @@ use super::call::{self, Call};
 use super::drain::InFlight;
 use super::fields::Fields;
 use super::forwarded::{self, Peer};
-use super::lines::{Cut, Held, Line};
+use super::lines::{Awaited, Cut, Line};
 use super::live::Live;
 use super::protection::LIMIT;
 use super::shadow::copying::Copying;
-use super::streams::{Chosen, Streaming};
+use super::streams::{self, Chosen, Streaming};
 use super::trace::Trace;
 use super::upstream::outliers::Outcome as Served;
 use super::upstream::{Asked, Picked, Place};
@@ -33,9 +33,6 @@ use crate::telemetry::{GrpcStatus, Outcome};
 /// What the log says of what was ended from within, whatever became of it then.
 const KILLED: &str = "ended by a kill";
 const STOPPED: &str = "ended by a stop";
-
-/// Interim answers (100, 103) of one attempt.
-const INTERIM: u8 = 16;
 
 /// One request and its answer.
 pub struct Exchange {
@@ -63,8 +60,6 @@ pub struct Exchange {
     pub attempts: Option<Attempts>,
     /// Of the next attempt, where it was looked for ahead of it.
     ready: Option<Box<HttpPeer>>,
-    /// Interim answers of the current attempt.
-    interim: u8,
     /// Whether a version's limit was why no upstream was asked.
     pub full: bool,
     /// None: the request has no copies, or none any more.
@@ -79,9 +74,7 @@ pub struct Exchange {
     pub key: Option<u64>,
     /// Held at the endpoint of the current attempt.
     place: Option<Place>,
-    /// The connection of the current attempt; none: it has none yet, or one that cannot be cut.
-    line: Option<Held>,
-    is_answered: bool,
+    awaited: Awaited,
     /// None: it is no stream, as far as is known.
     streaming: Option<Streaming>,
     /// Of a gRPC call: what its server said became of it.
@@ -112,7 +105,6 @@ impl Exchange {
             decision: None,
             attempts: None,
             ready: None,
-            interim: 0,
             full: false,
             copying: None,
             target: None,
@@ -120,8 +112,7 @@ impl Exchange {
             upgrade: false,
             key: None,
             place: None,
-            line: None,
-            is_answered: false,
+            awaited: Awaited::default(),
             streaming: None,
             grpc: None,
             deadline: None,
@@ -204,35 +195,19 @@ impl Exchange {
 
     /// The current attempt has its connection; `asked`: all of the request is there for it.
     pub fn connected(&mut self, digest: Option<&Digest>, asked: bool) {
-        self.interim = 0;
-        self.line = digest.and_then(Line::of);
-        self.is_answered = false;
+        self.awaited.begin(digest.and_then(Line::of));
         if asked {
-            self.await_head();
+            self.awaited.asked(self.first_byte());
         }
         if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
             stay.connected();
         }
     }
 
-    /// Whether the current attempt may give one more interim answer. Each gives it new time; a version that gives them without end never
-    /// answers.
-    /// `asked`: all of the request is there.
+    /// Whether the current attempt may give one more interim answer. `asked`: all of the request is there.
     pub fn may_be_interim(&mut self, asked: bool) -> bool {
-        self.interim = self.interim.saturating_add(1);
-        if asked {
-            self.await_head();
-        } else if let Some(line) = &self.line {
-            line.await_nothing();
-        }
-        self.interim <= INTERIM
-    }
-
-    /// The answer's head has to come, from now on in time.
-    fn await_head(&self) {
-        if let Some(line) = &self.line {
-            line.await_head(self.first_byte());
-        }
+        let within = self.first_byte();
+        self.awaited.interim(asked, within)
     }
 
     /// Within which a head has to come. What is asked for as a stream may begin with a pause.
@@ -244,9 +219,7 @@ impl Exchange {
 
     /// All of the client's body has come.
     pub fn body_came(&mut self) {
-        if !self.is_answered {
-            self.await_head();
-        }
+        self.awaited.asked(self.first_byte());
         if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
             stay.body_came();
         }
@@ -254,7 +227,7 @@ impl Exchange {
 
     /// Whether the answer of the current attempt has begun.
     pub fn is_answered(&self) -> bool {
-        self.is_answered
+        self.awaited.has_come()
     }
 
     /// Whether a status is a failure of the version that gave it.
@@ -267,10 +240,7 @@ impl Exchange {
 
     /// The current attempt is answered; an answer may be a stream though nobody asked for one.
     pub fn answered(&mut self, response: &ResponseHeader) {
-        self.is_answered = true;
-        if let Some(line) = &self.line {
-            line.await_nothing();
-        }
+        self.awaited.came();
         if let Some(stay) = self.attempts.as_mut().and_then(Attempts::stay) {
             stay.answered(uptime());
         }
@@ -281,7 +251,7 @@ impl Exchange {
         if !self.is_unfit(told) && call != Some(Call::GoesOn) {
             self.report(Served::of(told));
         }
-        if self.streaming.is_none() && is_stream(response) {
+        if self.streaming.is_none() && streams::is_stream(response) {
             self.streaming = self.begin_stream();
         }
     }
@@ -301,7 +271,7 @@ impl Exchange {
 
     /// Why the connection of the current attempt was cut, if it was.
     pub fn cut(&self) -> Option<Cut> {
-        self.line.as_ref()?.why()
+        self.awaited.cut()
     }
 
     /// The endpoint of the current attempt took no connection.
@@ -413,13 +383,6 @@ impl Exchange {
             .map(str::to_owned),
         }
     }
-}
-
-fn is_stream(response: &ResponseHeader) -> bool {
-    let kind = response.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    kind.is_some_and(|kind| {
-        [&b"text/event-stream"[..], b"application/grpc"].iter().any(|stream| kind.starts_with(stream))
-    })
 }
 
 /// Cuts a peer's timeouts to what is left.

@@ -6,6 +6,7 @@
 //!
 //! HTTP/2 needs none of it for heads: there Pingora's timeout is for all of one, and a connection carries the requests of others.
 
+mod awaited;
 mod dial;
 
 use std::cell::Cell;
@@ -20,6 +21,7 @@ use pingora::upstreams::peer::HttpPeer;
 use super::live::Published;
 use super::roll::{Present, Roll};
 use crate::telemetry::limiter::uptime;
+pub use awaited::Awaited;
 use dial::Dial;
 pub use dial::Owner;
 
@@ -117,19 +119,19 @@ impl Line {
     }
 
     /// A head has to come within this time.
-    pub fn await_head(&self, within: Duration) {
+    fn await_head(&self, within: Duration) {
         if self.alone {
             self.due.store(millis(uptime().saturating_add(within)), Relaxed);
         }
     }
 
     /// It has come, or it is not its turn.
-    pub fn await_nothing(&self) {
+    fn await_nothing(&self) {
         self.due.store(NOTHING, Relaxed);
     }
 
     /// Why it was cut, if it was.
-    pub fn why(&self) -> Option<Cut> {
+    fn why(&self) -> Option<Cut> {
         [Cut::Late, Cut::Kill, Cut::Stop].into_iter().find(|cut| *cut as u8 == self.cut.load(Relaxed))
     }
 

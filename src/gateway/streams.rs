@@ -14,6 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use pingora::http::ResponseHeader;
 use pingora::upstreams::peer::HttpPeer;
 use prometheus::IntCounter;
 
@@ -109,6 +112,14 @@ impl Streams {
     pub fn era(&self) -> u64 {
         self.drains.load(Ordering::Relaxed)
     }
+}
+
+/// Whether an answer is one, though nobody may have asked for it.
+pub fn is_stream(response: &ResponseHeader) -> bool {
+    let kind = response.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| {
+        [&b"text/event-stream"[..], b"application/grpc"].iter().any(|stream| kind.starts_with(stream))
+    })
 }
 
 impl Streaming {
