@@ -217,15 +217,13 @@ impl Gate {
                         Err(why) => return Next::Refused(why),
                     }
                 }
-            } else if *shutdown.borrow() {
-                return Next::Nothing;
             }
             let waiting = conn.ahead().is_empty();
             tokio::select! {
                 biased;
                 came = conn.fill() => if !came.is_ok_and(|came| came > 0) { return Next::Nothing },
                 () = &mut timer => return if waiting { Next::Nothing } else { Next::Refused(Refusal::HeadTime) },
-                _ = shutdown.changed(), if waiting => {}
+                () = ended(&mut shutdown), if waiting => return Next::Nothing,
             }
         }
     }
@@ -302,5 +300,26 @@ impl Gate {
         };
         let outcome = Outcome { status, error: Some(format!("refused: {why}")), ..Outcome::default() };
         self.admission.access_log.write(line, &self.admission.live.load().snapshot, None, &outcome);
+    }
+}
+
+/// Waits until connections without a request close. Whoever would tell may be gone before it has: that says the same.
+async fn ended(shutdown: &mut ShutdownWatch) {
+    let _ = shutdown.wait_for(|ends| *ends).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Idle connections spun at a stop by SIGINT: each look at a sender that is gone is over at once.
+    #[tokio::test]
+    async fn a_sender_that_is_gone_ends_the_wait_for_good() {
+        let (sender, mut shutdown) = tokio::sync::watch::channel(false);
+        let mut waits = Box::pin(ended(&mut shutdown));
+        let moment = Duration::from_millis(1);
+        assert!(tokio::time::timeout(moment, &mut waits).await.is_err(), "nobody has told yet");
+        drop(sender);
+        waits.await;
     }
 }
