@@ -18,7 +18,6 @@ use std::time::Duration;
 use pingora::protocols::Digest;
 use pingora::upstreams::peer::HttpPeer;
 
-use super::live::Published;
 use super::roll::{Present, Roll};
 use crate::telemetry::limiter::uptime;
 pub use awaited::Awaited;
@@ -78,6 +77,18 @@ impl Lines {
             Dial { owner, alone, gives_way, roll: Arc::clone(&self.roll) }.set(peer);
         } else if alone {
             peer.options.custom_l4 = Some(Arc::clone(&self.common) as _);
+        }
+    }
+
+    /// Cuts those whose heads are late, until the process ends. `shortest` is the shortest time that any of them may have.
+    pub async fn watch(&self, shortest: impl Fn() -> Option<Duration>) {
+        let mut pause = OFTEN;
+        loop {
+            tokio::time::sleep(pause).await;
+            let now = millis(uptime());
+            let next = Duration::from_millis(self.cut_late(now).saturating_sub(now));
+            // What is asked meanwhile is due after the shortest time at the earliest.
+            pause = next.min(shortest().unwrap_or(SELDOM)).clamp(OFTEN, SELDOM);
         }
     }
 
@@ -141,21 +152,6 @@ impl Line {
         // It may be closed already.
         let _ = self.socket.shutdown(Shutdown::Both);
         first
-    }
-}
-
-/// Cuts connections whose heads are late, until the process ends.
-pub async fn watch(live: Published) {
-    let mut pause = OFTEN;
-    loop {
-        tokio::time::sleep(pause).await;
-        let live = live.load();
-        let now = millis(uptime());
-        let next = Duration::from_millis(live.streams.lines.cut_late(now).saturating_sub(now));
-        // What is asked meanwhile is due after the shortest time at the earliest.
-        let versions = live.snapshot.config.services.iter().flat_map(|service| &service.versions);
-        let shortest = versions.map(|version| version.timeouts.first_byte).min().unwrap_or(SELDOM);
-        pause = next.min(shortest).clamp(OFTEN, SELDOM);
     }
 }
 

@@ -18,7 +18,6 @@ use tokio::sync::{mpsc, watch};
 
 use super::gate::Gate;
 use super::keyring;
-use super::lines;
 use super::live::Published;
 use super::server::Door;
 use super::shadow::runner::Runner;
@@ -163,7 +162,8 @@ impl Beside {
     pub fn lines(live: Published) -> Beside {
         Beside::new("lines", move |ready| async move {
             ready.notify_ready();
-            lines::watch(live).await;
+            let lines = live.load().streams.lines.clone();
+            lines.watch(|| live.load().upstreams.first_byte()).await;
         })
     }
 

@@ -24,6 +24,7 @@ pub mod view;
 mod window;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::service::{Service, ServiceId, Version, VersionId};
 use crate::config::{Config, Problem, ProblemKind, Severity};
@@ -99,6 +100,11 @@ impl Upstreams {
     /// The pool of a version.
     pub fn pool(&self, service: ServiceId, version: VersionId) -> &Arc<Pool> {
         &self.pools[service.0][version.0]
+    }
+
+    /// The shortest time within which any of them has to answer.
+    pub fn first_byte(&self) -> Option<Duration> {
+        self.pools().map(|pool| pool.timeouts().first_byte).min()
     }
 
     /// All of them, in the order configured.
